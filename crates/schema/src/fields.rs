@@ -1,0 +1,111 @@
+//! The fields of the filter language, made from the columns.
+//!
+//! A `local_x`/`remote_x` pair of columns gives four fields more: `client_x` and `server_x` (the
+//! pair turned by direction) and the bare `x`, which matches either end.
+
+use serde::Serialize;
+
+use crate::columns::{ColumnType, Merge, Table};
+
+/// Which end of a flow a field speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Not of one end: `direction`, `agent`, a metric...
+    Flow,
+    Local,
+    Remote,
+    Client,
+    Server,
+    /// Matches when the local or the remote end does.
+    Either,
+}
+
+/// What values a field takes in a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldKind {
+    Text,
+    Ip,
+    Number,
+}
+
+/// One field of the filter language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Field {
+    pub name: String,
+    pub kind: FieldKind,
+    pub side: Side,
+    /// The column itself, or what follows `local_` and `remote_` in both columns' names.
+    pub column: &'static str,
+    /// Identity (facets make sense) or a measured value (ranges make sense).
+    pub is_key: bool,
+    pub doc: &'static str,
+}
+
+fn kind(ty: ColumnType) -> FieldKind {
+    match ty {
+        ColumnType::Text => FieldKind::Text,
+        ColumnType::Ip => FieldKind::Ip,
+        _ => FieldKind::Number,
+    }
+}
+
+/// All fields of a table, in column order.
+pub fn fields(table: Table) -> Vec<Field> {
+    let mut out = Vec::new();
+    for column in table.columns().iter().filter(|c| c.filterable) {
+        let is_key = column.merge == Merge::Key;
+        let make = |name: String, side, column_name| Field {
+            name,
+            kind: kind(column.ty),
+            side,
+            column: column_name,
+            is_key,
+            doc: column.doc,
+        };
+        if let Some(rest) = column.name.strip_prefix("local_") {
+            out.push(make(column.name.to_owned(), Side::Local, rest));
+            out.push(make(format!("client_{rest}"), Side::Client, rest));
+            out.push(make(format!("server_{rest}"), Side::Server, rest));
+            out.push(make(rest.to_owned(), Side::Either, rest));
+        } else if let Some(rest) = two_ended_remote(table, column.name) {
+            out.push(make(column.name.to_owned(), Side::Remote, rest));
+        } else {
+            out.push(make(column.name.to_owned(), Side::Flow, column.name));
+        }
+    }
+    out
+}
+
+fn two_ended_remote(table: Table, name: &'static str) -> Option<&'static str> {
+    let rest = name.strip_prefix("remote_")?;
+    let has_local =
+        table.columns().iter().any(|c| c.name.strip_prefix("local_") == Some(rest));
+    has_local.then_some(rest)
+}
+
+/// Looks a field up by name.
+pub fn field(table: Table, name: &str) -> Option<Field> {
+    fields(table).into_iter().find(|f| f.name == name)
+}
+
+/// Whether the filter language of the table takes the name.
+pub fn is_known_field(table: Table, name: &str) -> bool {
+    field(table, name).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_give_client_and_server_fields() {
+        for name in ["local_port", "remote_port", "client_ip", "server_process", "host", "pid"] {
+            assert!(is_known_field(Table::L4Flows, name), "{name}");
+        }
+        assert_eq!(field(Table::L4Flows, "remote_agent").unwrap().side, Side::Flow);
+        assert_eq!(field(Table::L4Flows, "server_ip").unwrap().kind, FieldKind::Ip);
+        assert!(!is_known_field(Table::L4Flows, "rtt_us_sum"));
+    }
+}

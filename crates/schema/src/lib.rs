@@ -1,0 +1,19 @@
+//! One row per stored column and one per metric; everything else is made from them.
+//!
+//! Owns the column tables and what is derived: Arrow schemas, filter fields, the metric table of
+//! the API and the TypeScript types. Knows nothing of files, SQL or how a value is measured.
+
+mod arrow;
+mod columns;
+mod fields;
+mod metrics;
+pub mod typescript;
+
+pub use arrow::{arrow_schema, metadata_key, stored_schema, wire_schema};
+pub use columns::{Column, ColumnType, L4_FLOWS, Merge, Origin, Table, Unit};
+pub use fields::{Field, FieldKind, Side, field, fields, is_known_field};
+pub use metrics::{Formula, L4_METRICS, Metric, metric, metrics};
+
+/// Version of the stored and sent columns. A reader accepts every version up to its own and
+/// fills columns that are younger than the data with nulls.
+pub const FORMAT_VERSION: u32 = 1;
