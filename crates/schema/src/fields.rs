@@ -1,11 +1,15 @@
 //! The fields of the filter language, made from the columns.
 //!
 //! A `local_x`/`remote_x` pair of columns gives four fields more: `client_x` and `server_x` (the
-//! pair turned by direction) and the bare `x`, which matches either end.
+//! pair turned by direction) and the bare `x`, which matches either end. A metric that is a ratio
+//! of two columns (`rtt_us`) is a field too: the row's own ratio.
 
 use serde::Serialize;
 
+use weir_model::Layer;
+
 use crate::columns::{ColumnType, Merge, Table};
+use crate::metrics::{Formula, metrics};
 
 /// Which end of a flow a field speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -36,7 +40,8 @@ pub struct Field {
     pub name: String,
     pub kind: FieldKind,
     pub side: Side,
-    /// The column itself, or what follows `local_` and `remote_` in both columns' names.
+    /// The column or ratio metric itself, or what follows `local_` and `remote_` in both columns'
+    /// names.
     pub column: &'static str,
     /// Identity (facets make sense) or a measured value (ranges make sense).
     pub is_key: bool,
@@ -75,6 +80,18 @@ pub fn fields(table: Table) -> Vec<Field> {
             out.push(make(column.name.to_owned(), Side::Flow, column.name));
         }
     }
+    for metric in metrics(Layer::L4) {
+        if matches!(metric.formula, Formula::Ratio { .. }) {
+            out.push(Field {
+                name: metric.name.to_owned(),
+                kind: FieldKind::Number,
+                side: Side::Flow,
+                column: metric.name,
+                is_key: false,
+                doc: metric.doc,
+            });
+        }
+    }
     out
 }
 
@@ -106,6 +123,7 @@ mod tests {
         }
         assert_eq!(field(Table::L4Flows, "remote_agent").unwrap().side, Side::Flow);
         assert_eq!(field(Table::L4Flows, "server_ip").unwrap().kind, FieldKind::Ip);
+        assert!(is_known_field(Table::L4Flows, "rtt_us"));
         assert!(!is_known_field(Table::L4Flows, "rtt_us_sum"));
     }
 }
