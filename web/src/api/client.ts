@@ -1,0 +1,104 @@
+// One way to call the API: a path, parameters, and an answer or a problem.
+
+const base = '/api/v1';
+
+/** What went wrong, as the server says it (RFC 9457), or as the network did. */
+export class Problem extends Error {
+  readonly status: number;
+  readonly title: string;
+  /** For a filter: where the text stops making sense, in characters. */
+  readonly position: number | null;
+  readonly expected: string | null;
+  /** The question that was asked, for telling which text a position belongs to. */
+  readonly filter: string | null;
+
+  constructor(init: {
+    status: number;
+    title: string;
+    detail: string;
+    position?: number | null;
+    expected?: string | null;
+    filter?: string | null;
+  }) {
+    super(init.detail);
+    this.name = 'Problem';
+    this.status = init.status;
+    this.title = init.title;
+    this.position = init.position ?? null;
+    this.expected = init.expected ?? null;
+    this.filter = init.filter ?? null;
+  }
+}
+
+export type ParamValue = string | number | undefined | null;
+export type Params = Record<string, ParamValue>;
+
+export function queryText(params: Params): string {
+  const query = new URLSearchParams();
+  for (const [key, value] of Object.entries(params)) {
+    if (value !== undefined && value !== null && value !== '') query.set(key, String(value));
+  }
+  const text = query.toString();
+  return text === '' ? '' : `?${text}`;
+}
+
+export async function getJson<T>(path: string, params: Params, signal?: AbortSignal): Promise<T> {
+  const filter = typeof params['filter'] === 'string' ? params['filter'] : null;
+  return request<T>(base + path + queryText(params), { signal }, filter);
+}
+
+async function request<T>(url: string, init: RequestInit, filter: string | null): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(url, { ...init, headers: { Accept: 'application/json', ...init.headers } });
+  } catch (cause) {
+    if (init.signal?.aborted) throw cause;
+    throw new Problem({
+      status: 0,
+      title: 'The server cannot be reached',
+      detail: 'No answer came back. Is weir still running at this address?',
+    });
+  }
+  if (!response.ok) throw await readProblem(response, filter);
+  if (response.status === 204) return undefined as T;
+  return (await response.json()) as T;
+}
+
+function asText(value: unknown): string | null {
+  if (typeof value === 'string') return value;
+  if (Array.isArray(value)) return value.filter((item) => typeof item === 'string').join(', ');
+  return null;
+}
+
+async function readProblem(response: Response, filter: string | null): Promise<Problem> {
+  const fallback = `The server answered ${response.status} ${response.statusText}`.trim();
+  let body: Record<string, unknown> = {};
+  try {
+    body = (await response.json()) as Record<string, unknown>;
+  } catch {
+    // Not a problem document: a proxy in between, say. The status line has to do.
+  }
+  const position = body['position'] ?? body['offset'];
+  return new Problem({
+    status: response.status,
+    title: asText(body['title']) ?? fallback,
+    detail: asText(body['detail']) ?? fallback,
+    position: typeof position === 'number' ? position : null,
+    expected: asText(body['expected']),
+    filter,
+  });
+}
+
+/** Trades a token for a session cookie that scripts cannot read. */
+export function signIn(token: string): Promise<void> {
+  const init: RequestInit = {
+    method: 'POST',
+    body: JSON.stringify({ token }),
+    headers: { 'Content-Type': 'application/json' },
+  };
+  return request<void>(`${base}/session`, init, null);
+}
+
+export function signOut(): Promise<void> {
+  return request<void>(`${base}/session`, { method: 'DELETE' }, null);
+}

@@ -1,0 +1,102 @@
+// The API's calls, one function each.
+import type { ConnectionsBy, Perspective } from '../domain/search';
+import type { Level } from '../domain/entity';
+import { getJson, type Params } from './client';
+import type {
+  ConnectionsAnswer,
+  FacetsAnswer,
+  FlowsAnswer,
+  MapAnswer,
+  SeriesAnswer,
+  StatusAnswer,
+  SummaryAnswer,
+} from './types';
+
+/** The part that every question shares. */
+export interface Scope {
+  from: string;
+  to: string;
+  level: Level;
+  perspective: Perspective;
+  filter: string;
+}
+
+function scopeParams(scope: Scope): Params {
+  return { ...scope, perspective: scope.perspective === 'merged' ? undefined : scope.perspective };
+}
+
+export interface SummaryOptions {
+  metrics: readonly string[];
+  sort: string;
+  limit: number;
+  offset: number;
+  compare?: 'previous' | undefined;
+}
+
+export function fetchSummary(scope: Scope, options: SummaryOptions, signal?: AbortSignal) {
+  const params = { ...scopeParams(scope), ...options, metrics: options.metrics.join(',') };
+  return getJson<SummaryAnswer>('/summary', params, signal);
+}
+
+export interface SeriesOptions {
+  metrics: readonly string[];
+  groupBy?: string;
+  step?: string;
+}
+
+export function fetchSeries(scope: Scope, options: SeriesOptions, signal?: AbortSignal) {
+  const { metrics, groupBy, step } = options;
+  const params = { ...scopeParams(scope), metrics: metrics.join(','), group_by: groupBy, step };
+  return getJson<SeriesAnswer>('/series', params, signal);
+}
+
+export function fetchFacets(
+  scope: Scope,
+  fields: readonly string[],
+  limit: number,
+  signal?: AbortSignal,
+) {
+  const params = { ...scopeParams(scope), fields: fields.join(','), limit };
+  return getJson<FacetsAnswer>('/facets', params, signal);
+}
+
+export interface MapOptions {
+  metrics: readonly string[];
+  group: string;
+  focus?: string | undefined;
+  depth?: number | undefined;
+}
+
+export function fetchMap(scope: Scope, options: MapOptions, signal?: AbortSignal) {
+  const params = { ...scopeParams(scope), ...options, metrics: options.metrics.join(',') };
+  return getJson<MapAnswer>('/map', params, signal);
+}
+
+export interface FlowsOptions {
+  limit: number;
+  cursor?: string | undefined;
+}
+
+export function fetchFlows(scope: Scope, options: FlowsOptions, signal?: AbortSignal) {
+  return getJson<FlowsAnswer>('/flows/l4', { ...scopeParams(scope), ...options }, signal);
+}
+
+export function fetchHistogram(scope: Scope, groupBy: string, signal?: AbortSignal) {
+  const params = { ...scopeParams(scope), group_by: groupBy };
+  return getJson<SeriesAnswer>('/flows/l4/histogram', params, signal);
+}
+
+export interface ConnectionsOptions {
+  client?: string | undefined;
+  server?: string | undefined;
+  entity?: string | undefined;
+  by: ConnectionsBy;
+}
+
+export function fetchConnections(scope: Scope, options: ConnectionsOptions, signal?: AbortSignal) {
+  return getJson<ConnectionsAnswer>('/connections', { ...scopeParams(scope), ...options }, signal);
+}
+
+export function fetchStatus(signal?: AbortSignal) {
+  return getJson<StatusAnswer>('/status', {}, signal);
+}

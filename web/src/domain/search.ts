@@ -1,0 +1,106 @@
+// The state of a view as it stands in the address bar. Pure.
+// A key is present only when someone chose something; a page supplies its own defaults.
+import type { Level } from './entity';
+import { resolveBound } from './time';
+
+export type Perspective = 'merged' | 'client' | 'server';
+export type Layer = 'l4';
+export type ConnectionsBy = 'ip_port' | 'ip';
+
+/** What the address bar may hold; the map's keys stand at the end. */
+export interface ViewSearch {
+  from?: string;
+  to?: string;
+  level?: Level;
+  perspective?: Perspective;
+  filter?: string;
+  /** Metric or column name, `-` in front for largest first. */
+  sort?: string;
+  /** Seconds between automatic refreshes; 0 is off. */
+  every?: number;
+  compare?: 'previous';
+  /** What the flows' histogram is stacked by. */
+  stack?: string;
+  /** What the details drawer shows; see details.ts. */
+  details?: string;
+  by?: ConnectionsBy;
+  fill?: string;
+  /** Custom intervals of the fill metric, `low..high`. */
+  range?: string;
+  group?: string;
+  focus?: string;
+  depth?: number;
+}
+
+const levels: readonly Level[] = ['process', 'host', 'pod', 'deployment', 'service'];
+const perspectives: readonly Perspective[] = ['merged', 'client', 'server'];
+export const refreshChoices: readonly number[] = [0, 10, 30, 60, 300];
+
+function oneOf<T extends string>(known: readonly T[], value: unknown): T | undefined {
+  return known.find((item) => item === value);
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function bound(value: unknown): string | undefined {
+  const given = text(value);
+  return given !== undefined && resolveBound(given, 0) !== null ? given : undefined;
+}
+
+function whole(value: unknown, min: number, max: number): number | undefined {
+  const given = text(value);
+  if (given === undefined || !/^\d{1,9}$/.test(given)) return undefined;
+  const number = Number(given);
+  return number >= min && number <= max ? number : undefined;
+}
+
+/** Takes what it understands and leaves the rest: an old or mistyped link still opens. */
+export function decodeSearch(raw: Record<string, unknown>): ViewSearch {
+  const every = whole(raw['every'], 0, 3600);
+  const decoded: ViewSearch = {
+    from: bound(raw['from']),
+    to: bound(raw['to']),
+    level: oneOf(levels, raw['level']),
+    perspective: oneOf(perspectives, raw['perspective']),
+    filter: text(raw['filter']),
+    sort: text(raw['sort']),
+    every: every !== undefined && refreshChoices.includes(every) ? every : undefined,
+    compare: oneOf(['previous'], raw['compare']),
+    stack: text(raw['stack']),
+    details: text(raw['details']),
+    by: oneOf(['ip_port', 'ip'], raw['by']),
+    fill: text(raw['fill']),
+    range: text(raw['range']),
+    group: text(raw['group']),
+    focus: text(raw['focus']),
+    depth: whole(raw['depth'], 1, 3),
+  };
+  return dropAbsent(decoded);
+}
+
+function dropAbsent<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as T;
+}
+
+/** Plain `key=value` pairs, readable and the same words as the API's parameters. */
+export function stringifySearch(search: Record<string, unknown>): string {
+  const params = new URLSearchParams();
+  for (const [key, value] of Object.entries(search)) {
+    if (value !== undefined && value !== null && value !== '') params.set(key, String(value));
+  }
+  const query = params.toString();
+  if (query === '') return '';
+  return `?${query.replaceAll('%3A', ':').replaceAll('%2F', '/').replaceAll('%2C', ',')}`;
+}
+
+export function parseSearch(query: string): Record<string, string> {
+  return Object.fromEntries(new URLSearchParams(query));
+}
+
+/** What stays when someone goes to another page: the question, not the page's own settings. */
+export function sharedSearch(search: ViewSearch): ViewSearch {
+  const { from, to, level, perspective, filter } = search;
+  return dropAbsent({ from, to, level, perspective, filter });
+}

@@ -1,0 +1,94 @@
+// An entity, the same wherever it appears: icon of its kind, name, muted qualifier; on hover a
+// button to copy the name. The name is a link to the entity's details.
+import { Tooltip } from '@mantine/core';
+import {
+  IconAffiliate,
+  IconBox,
+  IconCheck,
+  IconCopy,
+  IconServer2,
+  IconStack2,
+  IconTerminal2,
+  IconWorld,
+  IconWorldShare,
+  type Icon,
+} from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
+import { useState, type MouseEvent } from 'react';
+import { encodeDetails } from '../domain/details';
+import { entityQualifier, kindLabels, type Entity, type EntityKind } from '../domain/entity';
+import classes from './EntityLabel.module.css';
+
+const icons: Record<EntityKind, Icon> = {
+  process: IconTerminal2,
+  host: IconServer2,
+  pod: IconBox,
+  workload: IconStack2,
+  service: IconAffiliate,
+  external: IconWorld,
+  external_group: IconWorldShare,
+};
+
+export function EntityIcon({ kind, size = 14 }: { kind: EntityKind; size?: number }) {
+  const Glyph = icons[kind];
+  return <Glyph size={size} stroke={1.6} aria-label={kindLabels[kind]} className={classes.icon} />;
+}
+
+export interface EntityLabelProps {
+  entity: Entity;
+  /** A link to the entity's details, unless it already stands inside a control. */
+  link?: boolean;
+  strong?: boolean;
+}
+
+export function EntityLabel({ entity, link = true, strong = false }: EntityLabelProps) {
+  const qualifier = entityQualifier(entity);
+  const name = <span className={strong ? classes.strong : classes.name}>{entity.name}</span>;
+  const kind = entity.workload_kind ?? kindLabels[entity.kind];
+  return (
+    <span className={classes.label} title={`${kind} ${entity.name}${qualifier ? ` · ${qualifier}` : ''}`}>
+      <EntityIcon kind={entity.kind} />
+      {link ? <EntityLink entity={entity}>{name}</EntityLink> : name}
+      {qualifier && <span className={classes.qualifier}>{qualifier}</span>}
+      {link && <CopyButton text={entity.name} />}
+    </span>
+  );
+}
+
+function EntityLink({ entity, children }: { entity: Entity; children: React.ReactNode }) {
+  const details = encodeDetails({ kind: 'entity', entity });
+  return (
+    <Link
+      to="."
+      search={(previous) => ({ ...previous, details })}
+      className={classes.link}
+      onClick={(event) => event.stopPropagation()}
+    >
+      {children}
+    </Link>
+  );
+}
+
+export function CopyButton({ text }: { text: string }) {
+  const [copied, setCopied] = useState(false);
+  const copy = async (event: MouseEvent) => {
+    event.stopPropagation();
+    event.preventDefault();
+    await navigator.clipboard.writeText(text);
+    setCopied(true);
+    window.setTimeout(() => setCopied(false), 1200);
+  };
+  return (
+    <Tooltip label={copied ? 'Copied' : 'Copy'}>
+      <button
+        type="button"
+        tabIndex={-1}
+        className={classes.copy}
+        aria-label={`Copy ${text}`}
+        onClick={(event) => void copy(event)}
+      >
+        {copied ? <IconCheck size={12} /> : <IconCopy size={12} />}
+      </button>
+    </Tooltip>
+  );
+}

@@ -1,0 +1,144 @@
+// Questions to the API as hooks: the last answer stays while the next one loads, a question that
+// nobody waits for any more is cancelled, a refused one is asked once.
+import {
+  keepPreviousData,
+  QueryClient,
+  useInfiniteQuery,
+  useQuery,
+  useQueryClient,
+} from '@tanstack/react-query';
+import { useCallback } from 'react';
+import { Problem } from '../api/client';
+import * as questions from '../api/questions';
+import type { Scope } from '../api/questions';
+
+/** Rows asked for at a time in the pairs table. */
+const summaryPageRows = 200;
+/** Rows asked for at a time in the flow list. */
+const flowPageRows = 200;
+const facetValuesMax = 50;
+
+export function createQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        staleTime: 5_000,
+        refetchOnWindowFocus: false,
+        retry: (failures, error) =>
+          failures < 2 && !(error instanceof Problem && error.status >= 400 && error.status < 500),
+      },
+    },
+  });
+}
+
+export interface Polling {
+  /** Seconds between refreshes; 0 or absent is never. */
+  every?: number | undefined;
+}
+
+function interval({ every }: Polling): number | false {
+  return every ? every * 1000 : false;
+}
+
+export function useSummary(
+  scope: Scope,
+  options: Omit<questions.SummaryOptions, 'limit' | 'offset'>,
+  polling: Polling = {},
+) {
+  return useInfiniteQuery({
+    queryKey: ['weir', 'summary', scope, options],
+    queryFn: ({ pageParam, signal }) =>
+      questions.fetchSummary(
+        scope,
+        { ...options, limit: summaryPageRows, offset: pageParam },
+        signal,
+      ),
+    initialPageParam: 0,
+    getNextPageParam: (last, pages) => {
+      const loaded = pages.reduce((sum, page) => sum + page.rows.length, 0);
+      return last.rows.length > 0 && loaded < last.total ? loaded : undefined;
+    },
+    placeholderData: keepPreviousData,
+    refetchInterval: interval(polling),
+  });
+}
+
+export function useSeries(
+  scope: Scope,
+  options: questions.SeriesOptions,
+  polling: Polling & { enabled?: boolean } = {},
+) {
+  return useQuery({
+    queryKey: ['weir', 'series', scope, options],
+    queryFn: ({ signal }) => questions.fetchSeries(scope, options, signal),
+    placeholderData: keepPreviousData,
+    refetchInterval: interval(polling),
+    enabled: polling.enabled ?? true,
+  });
+}
+
+export function useFacets(
+  scope: Scope,
+  fields: readonly string[],
+  polling: Polling & { enabled?: boolean } = {},
+) {
+  return useQuery({
+    queryKey: ['weir', 'facets', scope, fields],
+    queryFn: ({ signal }) => questions.fetchFacets(scope, fields, facetValuesMax, signal),
+    placeholderData: keepPreviousData,
+    refetchInterval: interval(polling),
+    enabled: (polling.enabled ?? true) && fields.length > 0,
+  });
+}
+
+export function useMap(scope: Scope, options: questions.MapOptions, polling: Polling = {}) {
+  return useQuery({
+    queryKey: ['weir', 'map', scope, options],
+    queryFn: ({ signal }) => questions.fetchMap(scope, options, signal),
+    placeholderData: keepPreviousData,
+    refetchInterval: interval(polling),
+  });
+}
+
+export function useFlows(scope: Scope, polling: Polling = {}) {
+  return useInfiniteQuery({
+    queryKey: ['weir', 'flows', scope],
+    queryFn: ({ pageParam, signal }) =>
+      questions.fetchFlows(scope, { limit: flowPageRows, cursor: pageParam }, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    placeholderData: keepPreviousData,
+    refetchInterval: interval(polling),
+  });
+}
+
+export function useHistogram(scope: Scope, groupBy: string, polling: Polling = {}) {
+  return useQuery({
+    queryKey: ['weir', 'histogram', scope, groupBy],
+    queryFn: ({ signal }) => questions.fetchHistogram(scope, groupBy, signal),
+    placeholderData: keepPreviousData,
+    refetchInterval: interval(polling),
+  });
+}
+
+export function useConnections(scope: Scope, options: questions.ConnectionsOptions) {
+  return useQuery({
+    queryKey: ['weir', 'connections', scope, options],
+    queryFn: ({ signal }) => questions.fetchConnections(scope, options, signal),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function useStatus() {
+  return useQuery({
+    queryKey: ['weir', 'status'],
+    queryFn: ({ signal }) => questions.fetchStatus(signal),
+    refetchInterval: 10_000,
+  });
+}
+
+/** Asks again for everything that is on screen. */
+export function useRefresh(): () => void {
+  const client = useQueryClient();
+  return useCallback(() => void client.invalidateQueries({ queryKey: ['weir'] }), [client]);
+}

@@ -1,0 +1,16 @@
+// What may come next in the filter: fields from the schema, values from what was observed.
+import { suggestKeys, suggestValues, filterField, type CaretPlace, type Suggestion } from '../domain/completion';
+import { useFacets } from './queries';
+import { useView } from './view';
+
+const suggestionsMax = 40;
+
+export function useSuggestions(place: CaretPlace, wanted: boolean): Suggestion[] {
+  const { scope } = useView();
+  const key = place.kind === 'value' ? place.key : '';
+  const field = filterField(key);
+  const hasValues = wanted && field !== undefined && field.is_key;
+  const facets = useFacets({ ...scope, filter: '' }, hasValues ? [key] : [], { enabled: hasValues });
+  if (place.kind === 'key') return suggestKeys(place.prefix, suggestionsMax);
+  return suggestValues(facets.data?.facets[key] ?? [], place.prefix, suggestionsMax);
+}
