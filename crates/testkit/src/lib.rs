@@ -1,1 +1,39 @@
-//! placeholder
+//! Dev only: real hosts, real traffic, real trouble, and independent witnesses of it.
+//!
+//! Owns what tests of several rooms share: a network-namespace lab, known traffic, ways to disturb
+//! it, and readings by others than Weir. Ships in nothing.
+
+mod child;
+mod lab;
+mod names;
+mod need;
+pub mod stranger;
+pub mod traffic;
+pub mod trouble;
+mod weir;
+pub mod witness;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+pub use child::{Running, run, workspace_program};
+pub use lab::{HOSTS_MAX, Host, Lab};
+pub use names::{Asked, NameServer, Zone, resolve};
+pub use need::{Need, missing};
+pub use weir::{Rows, WeirProcess};
+
+/// Asks `look` again and again until it finds something; an error ends the wait.
+pub fn wait_for<T>(
+    what: &str,
+    deadline: Instant,
+    mut look: impl FnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    loop {
+        if let Some(found) = look().with_context(|| format!("while waiting for {what}"))? {
+            return Ok(found);
+        }
+        ensure!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,45 @@
+//! What a test needs of the machine, and how it says that it was skipped.
+
+use std::path::Path;
+
+/// Something that a privileged or heavy test cannot do without.
+#[derive(Clone, Copy, Debug)]
+pub enum Need {
+    /// Effective user 0: namespaces and BPF.
+    Root,
+    /// A kernel that describes its own types.
+    Btf,
+    /// The TUN device.
+    Tun,
+    /// A program in `PATH`.
+    Program(&'static str),
+}
+
+impl Need {
+    fn reason(self) -> Option<String> {
+        let (met, reason) = match self {
+            Self::Root => (rustix::process::geteuid().is_root(), "needs root".to_owned()),
+            Self::Btf => {
+                let path = "/sys/kernel/btf/vmlinux";
+                (Path::new(path).exists(), format!("needs a kernel with {path}"))
+            }
+            Self::Tun => (Path::new("/dev/net/tun").exists(), "needs /dev/net/tun".to_owned()),
+            Self::Program(name) => (in_path(name), format!("needs the program {name}")),
+        };
+        (!met).then_some(reason)
+    }
+}
+
+/// Says `skipped: TEST: REASON` and gives `true` when the machine lacks what `test` needs.
+pub fn missing(test: &str, needs: &[Need]) -> bool {
+    let reason = needs.iter().find_map(|need| need.reason());
+    if let Some(reason) = &reason {
+        println!("skipped: {test}: {reason}");
+    }
+    reason.is_some()
+}
+
+fn in_path(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+}

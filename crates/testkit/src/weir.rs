@@ -1,0 +1,207 @@
+//! The program under test, as its users run it: `weir up`, asked over HTTP.
+//!
+//! Owns the process, its data folder, and the reading of API answers. Judges nothing.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::child::{Running, workspace_program};
+use crate::traffic::{self, Exchange};
+use crate::wait_for;
+
+/// Loading and attaching its programs may take this long on a busy machine.
+const START: Duration = Duration::from_secs(60);
+/// A window, its journal entry and some of a busy machine's leisure.
+const SETTLE: Duration = Duration::from_secs(30);
+/// Rows asked for at once.
+const PAGE_ROWS: u64 = 1000;
+
+/// A running `weir up`; dropped, it is killed and its data folder is removed.
+pub struct WeirProcess {
+    running: Running,
+    base: String,
+    data: TempDir,
+    args: Vec<String>,
+}
+
+impl WeirProcess {
+    /// Starts `weir up` with one-second windows and waits until it watches and serves.
+    pub fn start(args: &[&str]) -> Result<Self> {
+        let data = tempfile::tempdir().context("make a data folder")?;
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let (running, base) = up(data.path(), &args)?;
+        Ok(Self { running, base, data, args })
+    }
+
+    /// Stops it by `signal`, then starts it again on the same data.
+    pub fn restart(&mut self, signal: Signal) -> Result<()> {
+        self.stop(signal)?;
+        let (running, base) = up(self.data.path(), &self.args)?;
+        self.running = running;
+        self.base = base;
+        Ok(())
+    }
+
+    /// Stops it by `signal` and waits for its end.
+    pub fn stop(&mut self, signal: Signal) -> Result<()> {
+        self.running.signal(signal)?;
+        let status = self.running.wait(SETTLE)?;
+        if signal == Signal::TERM {
+            ensure!(status.success(), "weir ended with {status}; {}", self.stderr());
+        }
+        Ok(())
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.running.pid()
+    }
+
+    /// `http://ADDRESS:PORT` of its API and pages.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// What it wrote to standard error.
+    pub fn stderr(&self) -> String {
+        self.running.stderr()
+    }
+
+    /// The JSON answer to `GET /api/v1{path}`.
+    pub fn api(&self, path: &str) -> Result<Value> {
+        let url = format!("{}/api/v1{path}", self.base);
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut answer = agent.get(&url).call().with_context(|| format!("GET {url}"))?;
+        let text = answer.body_mut().read_to_string().with_context(|| format!("read {url}"))?;
+        ensure!(answer.status().is_success(), "GET {url}: {}: {text}", answer.status());
+        serde_json::from_str(&text).with_context(|| format!("GET {url}: {text}"))
+    }
+
+    /// Every flow row of the last 15 minutes that `filter` takes, all pages of it.
+    pub fn flows(&self, filter: &str) -> Result<Rows> {
+        let mut rows = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let path = format!(
+                "/flows/l4?from=now-15m&limit={PAGE_ROWS}&filter={}{cursor}",
+                percent_encode(filter)
+            );
+            let mut answer = self.api(&path)?;
+            let Value::Array(page) = answer["rows"].take() else {
+                bail!("no rows in {answer}");
+            };
+            rows.extend(page);
+            match answer["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={}", percent_encode(next)),
+                None => return Ok(Rows(rows)),
+            }
+        }
+    }
+
+    /// The pairs of the last 15 minutes at process level.
+    pub fn summary(&self, filter: &str, perspective: &str) -> Result<Value> {
+        self.api(&format!(
+            "/summary?level=process&from=now-15m&perspective={perspective}&filter={}",
+            percent_encode(filter)
+        ))
+    }
+
+    /// Returns once everything that happened before this call can be asked for.
+    ///
+    /// It makes a connection of its own on the loopback interface and waits until that one is seen
+    /// closed at both ends. Windows come in order and whole, so whatever came before is in too.
+    pub fn settle(&self) -> Result<()> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listen")?;
+        let to: SocketAddr = listener.local_addr()?;
+        let exchange = Exchange { upload_bytes: 1, download_bytes: 1 };
+        std::thread::scope(|scope| {
+            let server = scope.spawn(|| traffic::tcp_server(&listener, 1, 1));
+            traffic::tcp_client(to, 1, exchange).context("make the mark")?;
+            server.join().map_err(|_| anyhow::anyhow!("the mark's server panicked"))?.context("mark")
+        })?;
+        let port = to.port();
+        let filter = format!("transport:tcp (local_port:{port} OR remote_port:{port})");
+        let deadline = Instant::now() + SETTLE;
+        wait_for("the mark to be seen closed at both ends", deadline, || {
+            Ok((self.flows(&filter)?.sum("closures") >= 2).then_some(()))
+        })
+        .with_context(|| format!("weir said: {}", self.stderr()))
+    }
+}
+
+fn up(data: &Path, args: &[String]) -> Result<(Running, String)> {
+    let program = workspace_program("weir", "weir", "WEIR_BIN")?;
+    let mut command = Command::new(program);
+    command.arg("up").arg("--data-dir").arg(data);
+    command.args(["--listen", "127.0.0.1:0", "--window", "1s"]).args(args);
+    let mut running = Running::start(&mut command)?;
+    let base = running.line_after("ready ", START)?;
+    Ok((running, base))
+}
+
+fn percent_encode(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(byte as char);
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// Flow rows as the API gave them.
+#[derive(Clone, Debug)]
+pub struct Rows(pub Vec<Value>);
+
+impl Rows {
+    /// Sum of a counter over all rows; rows in which it is absent add nothing.
+    pub fn sum(&self, column: &str) -> u64 {
+        self.0.iter().filter_map(|row| row[column].as_u64()).sum()
+    }
+
+    /// The largest value of a column, `None` where no row has it.
+    pub fn max(&self, column: &str) -> Option<u64> {
+        self.0.iter().filter_map(|row| row[column].as_u64()).max()
+    }
+
+    /// The smallest value of a column, `None` where no row has it.
+    pub fn min(&self, column: &str) -> Option<u64> {
+        self.0.iter().filter_map(|row| row[column].as_u64()).min()
+    }
+
+    /// The distinct values of a text column with the number of their rows; absent is "".
+    pub fn values(&self, column: &str) -> BTreeMap<String, usize> {
+        let mut values = BTreeMap::new();
+        for row in &self.0 {
+            *values.entry(row[column].as_str().unwrap_or("").to_owned()).or_default() += 1;
+        }
+        values
+    }
+
+    /// The rows in which a text column has this value.
+    pub fn with(&self, column: &str, value: &str) -> Rows {
+        let rows = self.0.iter().filter(|row| row[column].as_str() == Some(value));
+        Rows(rows.cloned().collect())
+    }
+
+    /// Value of a gauge at the end of the latest window.
+    pub fn last(&self, column: &str) -> u64 {
+        let latest = self.max("window_start_ms");
+        let rows = self.0.iter().filter(|row| row["window_start_ms"].as_u64() == latest);
+        rows.filter_map(|row| row[column].as_u64()).sum()
+    }
+}
