@@ -1,0 +1,138 @@
+//! The command line, with one flag for each configuration key of the command's role.
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::config::{KEYS, Key};
+
+/// The keys that a command takes as flags.
+pub fn keys_of(command: &str) -> Vec<&'static Key> {
+    let takes = |key: &Key| match command {
+        "up" => !matches!(key.name, "agent.server" | "agent.token_file"),
+        "agent" => key.roles.agent,
+        "server" => key.roles.server,
+        "config" => true,
+        "token" => key.name == "data.dir",
+        _ => false,
+    };
+    KEYS.iter().filter(|key| takes(key)).collect()
+}
+
+/// Values of the configuration flags that were given.
+pub fn flag_values(command: &str, matches: &ArgMatches) -> Vec<(&'static str, String)> {
+    keys_of(command)
+        .into_iter()
+        .filter_map(|key| {
+            matches.get_one::<String>(key.flag).map(|text| (key.name, text.clone()))
+        })
+        .collect()
+}
+
+fn with_keys(name: &'static str, command: Command) -> Command {
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .env("WEIR_CONFIG")
+        .help("configuration file (default: /etc/weir/weir.toml where it exists)");
+    keys_of(name).into_iter().fold(command.arg(config), |command, key| {
+        let default = key.default.map(|text| format!(" [default: {text}]")).unwrap_or_default();
+        let arg = Arg::new(key.flag)
+            .long(key.flag)
+            .value_name("VALUE")
+            .help(format!("{}{default} [{}]", key.doc, key.name));
+        command.arg(arg)
+    })
+}
+
+fn asking(command: Command) -> Command {
+    let value = |name: &'static str, value_name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value_name).help(help)
+    };
+    command
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("one JSON object a line instead of a table"),
+        )
+        .arg(
+            value("since", "DURATION", "how far back to look")
+                .default_value("5m")
+                .conflicts_with("from"),
+        )
+        .arg(value("from", "TIME", "begin: milliseconds, RFC 3339 or now-15m"))
+        .arg(value("to", "TIME", "end: milliseconds, RFC 3339 or now-5m").default_value("now"))
+        .arg(
+            value("filter", "FILTER", "filter language, for instance 'remote_port:8080'")
+                .allow_hyphen_values(true),
+        )
+        .arg(
+            value("url", "URL", "server to ask (default: the one that runs on this host)")
+                .visible_alias("server")
+                .env("WEIR_URL"),
+        )
+        .arg(value("token-file", "FILE", "file with the token, where the server asks for one"))
+        .arg(value("limit", "N", "most rows"))
+}
+
+fn level() -> Arg {
+    Arg::new("level")
+        .long("level")
+        .default_value("process")
+        .value_parser(["process", "host", "pod", "deployment", "service"])
+        .help("what to group by")
+}
+
+/// The whole command line.
+pub fn command() -> Command {
+    let asks = "asks a running server";
+    Command::new("weir")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Who talks to whom, how well, and what it costs")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(with_keys(
+            "up",
+            Command::new("up").about("Watch this host, store and show it: agent and server in one"),
+        ))
+        .subcommand(with_keys(
+            "agent",
+            Command::new("agent").about("Watch this host and send its flows to a server"),
+        ))
+        .subcommand(with_keys(
+            "server",
+            Command::new("server").about("Receive, store and show the flows of agents"),
+        ))
+        .subcommand(
+            Command::new("check").about("Say what this kernel gives, hook by hook").arg(
+                Arg::new("json").long("json").action(ArgAction::SetTrue).help("print JSON"),
+            ),
+        )
+        .subcommand(asking(
+            Command::new("flows").about(format!("List flows, newest first ({asks})")),
+        ))
+        .subcommand(
+            asking(Command::new("summary").about(format!("List pairs with their totals ({asks})")))
+                .arg(level()),
+        )
+        .subcommand(
+            asking(Command::new("map").about(format!("List the edges of the map ({asks})")))
+                .arg(level()),
+        )
+        .subcommand(
+            with_keys("config", Command::new("config"))
+                .about("Print the effective configuration and where each value came from")
+                .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("print JSON")),
+        )
+        .subcommand(with_keys(
+            "token",
+            Command::new("token").about("Make a new token; the old one stops working"),
+        ))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,200 @@
+//! Every configuration key, one row each; flags, variables, file keys, docs and checks are made
+//! from this table.
+
+/// What a key's value must look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Path,
+    /// `address:port`; port 0 takes a free one.
+    Address,
+    Bool,
+    /// `10s`, `48h`...: between the two bounds, in milliseconds.
+    Duration {
+        min_ms: i64,
+        max_ms: i64,
+    },
+    /// `256MiB`, `1GB`, or plain bytes: between the two bounds.
+    Bytes {
+        min: u64,
+        max: u64,
+    },
+    Integer {
+        min: u64,
+        max: u64,
+    },
+    /// One of these words.
+    Choice(&'static [&'static str]),
+}
+
+/// Which commands take the key as a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Roles {
+    pub agent: bool,
+    pub server: bool,
+}
+
+const AGENT: Roles = Roles { agent: true, server: false };
+const SERVER: Roles = Roles { agent: false, server: true };
+const BOTH: Roles = Roles { agent: true, server: true };
+
+/// One configuration key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// `section.name` in the file; the variable is `WEIR_SECTION_NAME`.
+    pub name: &'static str,
+    /// `--flag`.
+    pub flag: &'static str,
+    pub kind: Kind,
+    /// `None`: not set unless somebody sets it.
+    pub default: Option<&'static str>,
+    pub roles: Roles,
+    pub doc: &'static str,
+}
+
+impl Key {
+    /// Name of the environment variable.
+    pub fn variable(&self) -> String {
+        format!("WEIR_{}", self.name.replace('.', "_").to_uppercase())
+    }
+}
+
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const SECOND_MS: i64 = 1_000;
+const HOUR_MS: i64 = 3_600_000;
+
+const fn key(
+    name: &'static str,
+    flag: &'static str,
+    kind: Kind,
+    default: Option<&'static str>,
+    roles: Roles,
+    doc: &'static str,
+) -> Key {
+    Key { name, flag, kind, default, roles, doc }
+}
+
+pub const KEYS: &[Key] = &[
+    key(
+        "data.dir",
+        "data-dir",
+        Kind::Path,
+        None,
+        BOTH,
+        "folder of everything that is kept: store, spool, agent id, token hash \
+         (/var/lib/weir for root, ~/.local/share/weir for others)",
+    ),
+    key(
+        "server.listen",
+        "listen",
+        Kind::Address,
+        Some("127.0.0.1:9347"),
+        SERVER,
+        "address and port of UI, API and ingest; any address but loopback demands a token",
+    ),
+    key(
+        "server.ingest_bytes_max",
+        "ingest-bytes-max",
+        Kind::Bytes { min: MIB, max: GIB },
+        Some("32MiB"),
+        SERVER,
+        "largest batch that is accepted",
+    ),
+    key(
+        "store.retention",
+        "retention",
+        Kind::Duration { min_ms: HOUR_MS, max_ms: 10 * 365 * 24 * HOUR_MS },
+        Some("48h"),
+        SERVER,
+        "how long flows are kept; whole hours are dropped when they are older",
+    ),
+    key(
+        "store.memory_bytes_max",
+        "store-memory-max",
+        Kind::Bytes { min: 16 * MIB, max: 256 * GIB },
+        Some("256MiB"),
+        SERVER,
+        "memory for recent rows and decoded files; what exceeds it is read again from disk",
+    ),
+    key(
+        "agent.server",
+        "server",
+        Kind::Text,
+        None,
+        AGENT,
+        "address of the server, http://HOST:PORT; needed by `weir agent`",
+    ),
+    key(
+        "agent.token_file",
+        "token-file",
+        Kind::Path,
+        None,
+        AGENT,
+        "file that holds the token which the server asks for",
+    ),
+    key(
+        "agent.host",
+        "host",
+        Kind::Text,
+        None,
+        AGENT,
+        "name of this host in every row (default: the kernel's host name)",
+    ),
+    key(
+        "agent.window",
+        "window",
+        Kind::Duration { min_ms: SECOND_MS, max_ms: 300 * SECOND_MS },
+        Some("10s"),
+        AGENT,
+        "length of a window; windows are aligned to the clock",
+    ),
+    key(
+        "agent.loopback",
+        "loopback",
+        Kind::Bool,
+        Some("true"),
+        AGENT,
+        "observe connections over loopback too",
+    ),
+    key(
+        "agent.fold_client_port",
+        "fold-client-port",
+        Kind::Bool,
+        Some("true"),
+        AGENT,
+        "one flow per client address instead of one per client port",
+    ),
+    key(
+        "agent.flows_max",
+        "flows-max",
+        Kind::Integer { min: 1_000, max: 10_000_000 },
+        Some("200000"),
+        AGENT,
+        "most flows in one window; what exceeds it is counted as lost",
+    ),
+    key(
+        "agent.spool_bytes_max",
+        "spool-max",
+        Kind::Bytes { min: MIB, max: 1024 * GIB },
+        Some("256MiB"),
+        AGENT,
+        "disk for batches while the server is away; the oldest are dropped first, and counted",
+    ),
+    key(
+        "log.level",
+        "log-level",
+        Kind::Choice(&["error", "warn", "info", "debug", "trace"]),
+        Some("info"),
+        BOTH,
+        "least severity that is logged to standard error",
+    ),
+    key(
+        "log.format",
+        "log-format",
+        Kind::Choice(&["text", "json"]),
+        Some("text"),
+        BOTH,
+        "text for people, json for machines",
+    ),
+];
