@@ -149,6 +149,10 @@ pub const L4_METRICS: &[Metric] = &[
         ),
         "packets_sent",
     ),
+    // What the means above are means of: whoever merges means (a map's node) needs their weights.
+    sum("rtt_samples", "Delay samples", Count, "samples in the TCP delay"),
+    sum("jitter_samples", "Jitter samples", Count, "samples in the TCP jitter"),
+    sum("connect_samples", "Connect samples", Count, "samples in the connect time"),
 ];
 
 /// The metrics of a layer.
