@@ -103,3 +103,36 @@ fn names_are_unique() {
         }
     }
 }
+
+#[test]
+fn the_reference_page_is_this_table() {
+    let mut page = String::from(
+        "# Reference: configuration\n\n\
+         Every key can be given in the file (`--config FILE` or `WEIR_CONFIG`; `/etc/weir/weir.toml` \
+         where it exists), as an environment variable and as a flag. A flag beats a variable, a \
+         variable beats the file, the file beats the default. `weir config` prints the effective \
+         values and where each came from. Unknown keys and variables that begin with `WEIR_` are \
+         errors.\n\n\
+         This page is made from `crates/weir/src/config/keys.rs` by `make generate`.\n\n\
+         | key | flag | variable | default | value | meaning |\n|---|---|---|---|---|---|\n",
+    );
+    for key in KEYS {
+        let value = value::expected(key.kind);
+        let value = value.trim_start_matches("expected ").replace('|', "\\|");
+        page.push_str(&format!(
+            "| `{}` | `--{}` | `{}` | {} | {value} | {} |\n",
+            key.name,
+            key.flag,
+            key.variable(),
+            key.default.map_or("-".to_owned(), |text| format!("`{text}`")),
+            key.doc,
+        ));
+    }
+    page.push_str(
+        "\nThe same as a file:\n\n```toml\n[server]\nlisten = \"127.0.0.1:9347\"\n\n[store]\n\
+         retention = \"48h\"\n\n[agent]\nwindow = \"10s\"\n```\n\n\
+         Variables that are not keys: `WEIR_CONFIG` (the file), `WEIR_URL` (the server that \
+         `weir flows`, `weir summary` and `weir map` ask) and `WEIR_TOKEN` (the token they show it).\n",
+    );
+    expect_test::expect_file!["../../../../docs/reference/configuration.md"].assert_eq(&page);
+}

@@ -1,0 +1,73 @@
+//! The reference page of columns and metrics is made from the tables.
+
+use expect_test::expect_file;
+use weir_model::Layer;
+use weir_schema::{Formula, Table, Unit, metrics};
+
+fn unit(unit: Unit) -> &'static str {
+    match unit {
+        Unit::None => "-",
+        Unit::Bytes => "bytes",
+        Unit::Packets => "packets",
+        Unit::Count => "count",
+        Unit::Microseconds => "us",
+        Unit::Milliseconds => "ms",
+    }
+}
+
+fn formula(formula: Formula) -> String {
+    match formula {
+        Formula::Sum { column } => format!("sum of `{column}`"),
+        Formula::Min { column } => format!("least `{column}`"),
+        Formula::Max { column } => format!("largest `{column}`"),
+        Formula::Last { column } => format!("`{column}` of the last window, summed over flows"),
+        Formula::Ratio { numerator, denominator } => {
+            format!("sum of `{numerator}` / sum of `{denominator}`")
+        }
+    }
+}
+
+#[test]
+fn columns_and_metrics() {
+    let mut page = String::from(
+        "# Reference: columns and metrics\n\n\
+         Made from `crates/schema` by `make generate`.\n\n\
+         A value that a kernel cannot give is absent (null), never 0.\n\n\
+         ## Metrics\n\n\
+         In a pair, *sent* means from client to server. On a single flow, *sent* means from the \
+         local end to the remote end.\n\n\
+         | metric | unit | meaning | made from |\n|---|---|---|---|\n",
+    );
+    for metric in metrics(Layer::L4) {
+        page.push_str(&format!(
+            "| `{}` | {} | {} | {} |\n",
+            metric.name,
+            unit(metric.unit),
+            metric.doc,
+            formula(metric.formula)
+        ));
+    }
+    for table in Table::ALL {
+        page.push_str(&format!(
+            "\n## Columns of `{}`\n\n\
+             A pair `local_x`, `remote_x` gives the filter fields `client_x`, `server_x` (the same \
+             pair, turned by direction) and `x` (either end).\n\n\
+             | column | type | unit | when rows merge | filled by | meaning |\n\
+             |---|---|---|---|---|---|\n",
+            table.name()
+        ));
+        for column in table.columns() {
+            page.push_str(&format!(
+                "| `{}` | {:?}{} | {} | {:?} | {:?} | {} |\n",
+                column.name,
+                column.ty,
+                if column.nullable { ", may be absent" } else { "" },
+                unit(column.unit),
+                column.merge,
+                column.origin,
+                column.doc
+            ));
+        }
+    }
+    expect_file!["../../../docs/reference/columns.md"].assert_eq(&page);
+}
