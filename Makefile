@@ -38,7 +38,7 @@ test-browser: ui ## Tests in a real browser against live traffic
 
 test-kernels: ui ## The same binary on Debian's 6.1 and 6.12 kernels under qemu
 	@scripts/setup build kernels
-	cargo build --package weir
+	cargo build --package weir --package weir-testkit
 	scripts/kernels/run
 
 check: ui ## Format, lints, types, generated files
