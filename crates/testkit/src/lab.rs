@@ -65,11 +65,6 @@ impl Lab {
         &self.hosts[index]
     }
 
-    /// An address of the lab's IPv4 network that no host has.
-    pub fn nobody(&self) -> Ipv4Addr {
-        self.ipv4_of(250)
-    }
-
     /// An IPv4 network of 4 addresses outside the hosts' own, for a device of one host; `index` is
     /// below 16. Gives the first two usable addresses.
     pub fn side_network(&self, index: u8) -> (Ipv4Addr, Ipv4Addr) {

@@ -3,6 +3,7 @@
 //! Owns what tests of several rooms share: a network-namespace lab, known traffic, ways to disturb
 //! it, and readings by others than Weir. Ships in nothing.
 
+mod actors;
 mod child;
 mod lab;
 mod names;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+pub use actors::{Actors, Server, Talker};
 pub use child::{Running, run, workspace_program};
 pub use lab::{HOSTS_MAX, Host, Lab};
 pub use names::{Asked, NameServer, Zone, resolve};

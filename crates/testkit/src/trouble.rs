@@ -26,20 +26,26 @@ const IN_FLIGHT_MAX: usize = 10_000;
 ///
 /// The rules are gone with the host.
 pub fn drop_packets(host: &Host, permille: u16) -> Result<()> {
-    drop_arriving(host, &format!("meta l4proto tcp numgen random mod 1000 < {permille}"))
+    let packets = format!("meta l4proto tcp numgen random mod 1000 < {permille}");
+    rule(host, &format!("{packets} counter name dropped drop"))
 }
 
 /// Drops silently every TCP packet that arrives at `host` for `port`, as a firewall does.
 pub fn drop_port(host: &Host, port: u16) -> Result<()> {
-    drop_arriving(host, &format!("tcp dport {port}"))
+    rule(host, &format!("tcp dport {port} counter name dropped drop"))
 }
 
-fn drop_arriving(host: &Host, what: &str) -> Result<()> {
+/// Refuses TCP packets for `port` with ICMP's "administratively prohibited".
+pub fn prohibit_port(host: &Host, port: u16) -> Result<()> {
+    rule(host, &format!("tcp dport {port} reject with icmpx type admin-prohibited"))
+}
+
+fn rule(host: &Host, rule: &str) -> Result<()> {
     let rules = [
         "add table inet weirlab",
         "add counter inet weirlab dropped",
         "add chain inet weirlab arriving { type filter hook input priority 0; }",
-        &format!("add rule inet weirlab arriving {what} counter name dropped drop"),
+        &format!("add rule inet weirlab arriving {rule}"),
     ];
     host.output("nft", &[&rules.join("; ")]).map(drop)
 }

@@ -198,6 +198,12 @@ impl Rows {
         Rows(rows.cloned().collect())
     }
 
+    /// The rows in which a number column has this value.
+    pub fn with_number(&self, column: &str, value: u64) -> Rows {
+        let rows = self.0.iter().filter(|row| row[column].as_u64() == Some(value));
+        Rows(rows.cloned().collect())
+    }
+
     /// Value of a gauge at the end of the latest window.
     pub fn last(&self, column: &str) -> u64 {
         let latest = self.max("window_start_ms");
