@@ -1,1 +1,24 @@
-//! placeholder
+//! Whose socket: names of processes, containers, systemd units, hosts and remote addresses.
+//!
+//! Owns what turns numbers that the kernel gives (pid, cgroup id, address) into names, each in a
+//! bounded cache that outlives what it describes, because flows are read after their process may
+//! be gone. Does not own where the numbers come from (`weir-probes`) nor what is done with the
+//! names (`weir-agent`). Knows no clock: the time comes in as milliseconds since 1970-01-01 UTC.
+
+mod addresses;
+mod aged;
+mod cgroup;
+mod container;
+mod dns;
+mod host;
+mod owner;
+mod process;
+
+pub use addresses::HostAddresses;
+pub use aged::Aged;
+pub use cgroup::Cgroups;
+pub use container::{CgroupOwner, owner_of_path};
+pub use dns::{DnsLimits, DnsNames};
+pub use host::{Host, IdentityError, agent_id};
+pub use owner::{Owner, Owners, OwnersLimits, Workload};
+pub use process::Processes;

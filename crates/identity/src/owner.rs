@@ -1,0 +1,229 @@
+//! The owner of a socket: process name, container and workload in one answer.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use weir_model::Process;
+
+use crate::aged::Aged;
+use crate::cgroup::Cgroups;
+use crate::container::{CgroupOwner, owner_of_path};
+use crate::process::Processes;
+
+/// Digits of a container id that its workload's name shows, as runtimes' own tools do.
+const SHORT_ID_DIGITS: usize = 12;
+const OCI_ID_DIGITS: usize = 64;
+
+/// What runs the process on a plain host.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Workload {
+    /// The unit's name, or the container's name or short id.
+    pub name: Arc<str>,
+    /// `systemd` or `container`.
+    pub kind: &'static str,
+}
+
+/// Who is at one end of a conversation; what is not known is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Owner {
+    pub process: Option<Arc<str>>,
+    pub container: Option<Arc<str>>,
+    pub workload: Option<Workload>,
+}
+
+/// Sizes of the caches behind [`Owners`]. A full cache forgets what was not used for longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnersLimits {
+    pub processes_max: usize,
+    pub cgroups_max: usize,
+    /// Processes looked up in `/proc` per second; names stay cut past it.
+    pub process_reads_per_s_max: u32,
+}
+
+impl Default for OwnersLimits {
+    fn default() -> Self {
+        Self { processes_max: 16_384, cgroups_max: 16_384, process_reads_per_s_max: 2_000 }
+    }
+}
+
+/// Container and workload of a control group.
+#[derive(Clone, Debug, Default)]
+struct Home {
+    container: Option<Arc<str>>,
+    workload: Option<Workload>,
+}
+
+/// Finds owners by process and control group.
+#[derive(Debug)]
+pub struct Owners {
+    processes: Processes,
+    cgroups: Cgroups,
+    homes: Aged<Arc<str>, Home>,
+}
+
+impl Owners {
+    /// `proc_root` is where the host's `/proc` is seen.
+    pub fn new(proc_root: &Path, limits: OwnersLimits) -> Self {
+        let reads = limits.process_reads_per_s_max;
+        Self {
+            processes: Processes::new(proc_root, limits.processes_max, reads),
+            cgroups: Cgroups::new(proc_root, limits.cgroups_max),
+            homes: Aged::new(limits.cgroups_max),
+        }
+    }
+
+    /// The owner of a socket that belongs to `process` and was made in `cgroup_id`.
+    ///
+    /// The socket's own group decides. Where that says nothing (a host that runs its containers
+    /// on cgroup v1 has every socket in the root group of v2), the process's groups do.
+    pub fn find(
+        &mut self,
+        process: Option<&Process>,
+        cgroup_id: Option<u64>,
+        now_ms: i64,
+    ) -> Owner {
+        let name = process.map(|process| self.processes.name(process, now_ms));
+        let mut home = Home::default();
+        if let Some(path) = cgroup_id.and_then(|id| self.cgroups.path(id, now_ms)) {
+            home = self.home(path, now_ms, owner_of_path);
+        }
+        if home.workload.is_none()
+            && let Some(text) = process.and_then(|p| self.processes.cgroup_file(p, now_ms))
+        {
+            home = self.home(text, now_ms, owner_of_file);
+        }
+        Owner { process: name, container: home.container, workload: home.workload }
+    }
+
+    /// How many walks over the control groups were cut since the last call.
+    pub fn take_cut_walks(&mut self) -> u64 {
+        self.cgroups.take_cut_walks()
+    }
+
+    fn home(&mut self, text: Arc<str>, now_ms: i64, read: fn(&str) -> CgroupOwner) -> Home {
+        if let Some(home) = self.homes.get(&text, now_ms) {
+            return home.clone();
+        }
+        let home = home_of(read(&text));
+        self.homes.insert(text, home.clone(), now_ms);
+        home
+    }
+}
+
+/// The owner that a `/proc/PID/cgroup` names: a container in any hierarchy, else the unit of the
+/// one that systemd manages (`0::` or `name=systemd`).
+fn owner_of_file(text: &str) -> CgroupOwner {
+    let mut unit = None;
+    for line in text.lines() {
+        // hierarchy:controllers:path
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { continue };
+        let owner = owner_of_path(path);
+        if owner.container.is_some() {
+            return owner;
+        }
+        if matches!(controllers, "" | "name=systemd") {
+            unit = unit.or(owner.unit);
+        }
+    }
+    CgroupOwner { container: None, unit }
+}
+
+fn home_of(owner: CgroupOwner) -> Home {
+    match (owner.container, owner.unit) {
+        (Some(container), _) => {
+            let is_id = container.len() == OCI_ID_DIGITS;
+            let short = container.get(..SHORT_ID_DIGITS).filter(|_| is_id).unwrap_or(&container);
+            let workload = Workload { name: Arc::from(short), kind: "container" };
+            Home { container: Some(Arc::from(container.as_str())), workload: Some(workload) }
+        }
+        (None, Some(unit)) => {
+            let workload = Workload { name: Arc::from(unit), kind: "systemd" };
+            Home { container: None, workload: Some(workload) }
+        }
+        (None, None) => Home::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+
+    const ID: &str = "3f9a0b7c5d2e4f6188a7b6c5d4e3f2011020304050607080910aabbccddeeff0";
+
+    /// A host with one process, `nginx` with pid 7, and a cgroup v2 tree.
+    struct FakeHost {
+        root: tempfile::TempDir,
+    }
+
+    impl FakeHost {
+        fn new(cgroup_file: &str) -> Self {
+            let root = tempfile::tempdir().expect("a directory");
+            let process = root.path().join("proc/7");
+            fs::create_dir_all(&process).expect("process");
+            fs::create_dir_all(root.path().join("proc/self")).expect("self");
+            fs::write(process.join("comm"), "nginx\n").expect("comm");
+            fs::write(process.join("cgroup"), cgroup_file).expect("cgroup");
+            let tree = root.path().join("groups");
+            fs::create_dir(&tree).expect("tree");
+            let mounts = format!("cgroup2 {} cgroup2 rw 0 0\n", tree.display());
+            fs::write(root.path().join("proc/self/mounts"), mounts).expect("mounts");
+            Self { root }
+        }
+
+        fn group(&self, path: &str) -> u64 {
+            let directory = self.root.path().join("groups").join(path);
+            fs::create_dir_all(&directory).expect("group");
+            fs::metadata(&directory).expect("metadata").ino()
+        }
+
+        fn find(&self, pid: Option<u32>, cgroup_id: Option<u64>) -> (String, String, String) {
+            let process = pid.map(|pid| Process { pid, name: Arc::from("nginx") });
+            let proc_root = self.root.path().join("proc");
+            let mut owners = Owners::new(&proc_root, OwnersLimits::default());
+            let owner = owners.find(process.as_ref(), cgroup_id, 0);
+            let text = |text: Option<Arc<str>>| text.as_deref().unwrap_or("-").to_owned();
+            let workload = owner.workload.map(|w| Arc::from(format!("{} {}", w.kind, w.name)));
+            (text(owner.process), text(owner.container), text(workload))
+        }
+    }
+
+    fn expect(found: (String, String, String), process: &str, container: &str, workload: &str) {
+        let expected = (process.to_owned(), container.to_owned(), workload.to_owned());
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_sockets_group_decides() {
+        let host = FakeHost::new("0::/system.slice/systemd.service\n");
+        let docker = host.group(&format!("system.slice/docker-{ID}.scope"));
+        let unit = host.group("system.slice/nginx.service");
+        expect(host.find(Some(7), Some(docker)), "nginx", ID, "container 3f9a0b7c5d2e");
+        expect(host.find(Some(7), Some(unit)), "nginx", "-", "systemd nginx.service");
+        expect(host.find(None, Some(docker)), "-", ID, "container 3f9a0b7c5d2e");
+    }
+
+    #[test]
+    fn hosts_on_cgroup_v1_are_read_from_the_process() {
+        let v1 = format!(
+            "12:pids:/docker/{ID}\n11:memory:/docker/{ID}\n1:name=systemd:/docker/{ID}\n0::/\n"
+        );
+        let host = FakeHost::new(&v1);
+        let root = host.group("");
+        expect(host.find(Some(7), Some(root)), "nginx", ID, "container 3f9a0b7c5d2e");
+
+        let unit = "9:memory:/system.slice/x.service\n1:name=systemd:/system.slice/ssh.service\n";
+        let host = FakeHost::new(unit);
+        expect(host.find(Some(7), None), "nginx", "-", "systemd ssh.service");
+    }
+
+    #[test]
+    fn what_is_not_known_is_absent() {
+        let host = FakeHost::new("5:memory:/jobs/1\n0::/\n");
+        expect(host.find(Some(7), Some(1)), "nginx", "-", "-");
+        expect(host.find(Some(8), None), "nginx", "-", "-");
+        expect(host.find(None, None), "-", "-", "-");
+    }
+}
