@@ -83,7 +83,10 @@ impl Lab {
         run("ip", &["netns", "add", &host.name])?;
         self.hosts.push(host);
         let host = self.hosts.last().context("the host was just added")?;
-        ip(&host.name, &format!("link add eth0 type veth peer name port{number} netns {}", self.hub))?;
+        ip(
+            &host.name,
+            &format!("link add eth0 type veth peer name port{number} netns {}", self.hub),
+        )?;
         ip(&self.hub, &format!("link set port{number} master br0 up"))?;
         // The hosts' part of the network, so that side networks stay routable apart from it.
         ip(&host.name, &format!("addr add {}/25 dev eth0", host.ipv4))?;

@@ -17,6 +17,7 @@ pub mod witness;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
 
 pub use actors::{Actors, Server, Talker};
 pub use child::{Running, run, workspace_program};
@@ -24,6 +25,11 @@ pub use lab::{HOSTS_MAX, Host, Lab};
 pub use names::{Asked, NameServer, Zone, resolve};
 pub use need::{Need, missing};
 pub use weir::{Rows, WeirProcess};
+
+/// A new empty folder; dropped, it is removed with what is in it.
+pub fn scratch_dir() -> Result<TempDir> {
+    tempfile::tempdir().context("make a folder")
+}
 
 /// Asks `look` again and again until it finds something; an error ends the wait.
 pub fn wait_for<T>(

@@ -179,10 +179,8 @@ pub fn resolve(host: &Host, server: IpAddr, name: &str) -> Result<Vec<IpAddr>> {
         _ => bail!("getent: {}", String::from_utf8_lossy(&output.stderr).trim()),
     }
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let mut found: Vec<IpAddr> = text
-        .lines()
-        .filter_map(|line| line.split_whitespace().next()?.parse().ok())
-        .collect();
+    let mut found: Vec<IpAddr> =
+        text.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
     found.dedup();
     Ok(found)
 }

@@ -5,6 +5,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::AsRawFd;
+use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 use std::time::Instant as Clock;
 
@@ -105,10 +106,17 @@ impl Stranger {
     ) -> Result<AtWork> {
         let namespace = self.host_namespace.try_clone().context("keep the host's namespace")?;
         let (device, address) = (self.device.clone(), self.address);
-        Ok(AtWork(std::thread::spawn(move || {
+        let (ready, opened) = channel();
+        let thread = std::thread::spawn(move || {
             enter(&namespace)?;
-            work(&mut Stack::new(&device, address)?)
-        })))
+            let mut stack = Stack::new(&device, address)?;
+            let _ = ready.send(()); // the other side waits for it or is gone
+            work(&mut stack)
+        });
+        // Before the device is open the kernel would drop what is sent to the stranger; from then
+        // on it waits in the device's queue. A thread that failed tells why in `finish`.
+        let _ = opened.recv();
+        Ok(AtWork(thread))
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -129,7 +129,8 @@ impl WeirProcess {
         std::thread::scope(|scope| {
             let server = scope.spawn(|| traffic::tcp_server(&listener, 1, 1));
             traffic::tcp_client(to, 1, exchange).context("make the mark")?;
-            server.join().map_err(|_| anyhow::anyhow!("the mark's server panicked"))?.context("mark")
+            let served = server.join().map_err(|_| anyhow!("the mark's server panicked"))?;
+            served.context("serve the mark")
         })?;
         let port = to.port();
         let filter = format!("transport:tcp (local_port:{port} OR remote_port:{port})");

@@ -15,7 +15,8 @@ const REASONS: [&str; 4] =
 /// Exactly these counts, each other reason 0.
 fn assert_failures(rows: &Rows, expected: &[(&str, u64)]) {
     for reason in REASONS {
-        let count = expected.iter().find(|(name, _)| *name == reason).map_or(0, |(_, count)| *count);
+        let count =
+            expected.iter().find(|(name, _)| *name == reason).map_or(0, |(_, count)| *count);
         assert_eq!(rows.sum(reason), count, "{reason}: {rows:?}");
     }
 }
@@ -142,9 +143,8 @@ fn t4_a_full_backlog_lets_some_in_and_times_out_the_rest() -> Result<()> {
     let to = SocketAddr::try_from(getsockname(&listening)?)?;
     let connect = move || TcpStream::connect_timeout(&to, PATIENCE);
     let open = client.run(|| (0..WELCOME).map(|_| connect()).collect::<Result<Vec<_>, _>>())??;
-    let threads: Vec<_> = (0..TURNED_AWAY)
-        .map(|_| client.spawn(move || Ok(connect())))
-        .collect::<Result<_>>()?;
+    let threads: Vec<_> =
+        (0..TURNED_AWAY).map(|_| client.spawn(move || Ok(connect()))).collect::<Result<_>>()?;
     for thread in threads {
         let outcome = thread.join().expect("no panic")?.map_err(|err| err.kind());
         assert_eq!(outcome.err(), Some(ErrorKind::TimedOut));

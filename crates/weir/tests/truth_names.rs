@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use anyhow::{Context, Result};
 use weir_testkit::witness::Capture;
-use weir_testkit::{Actors, Host, Lab, NameServer, Need, Rows, WeirProcess, Zone, missing, resolve};
+use weir_testkit::{
+    Actors, Host, Lab, NameServer, Need, Rows, WeirProcess, Zone, missing, resolve,
+};
 
 /// Resolves `name` as a program would and connects to the address of the wanted family.
 fn visit(
@@ -70,7 +72,10 @@ fn t10_flows_carry_the_name_that_their_client_resolved() -> Result<()> {
         let rows = weir.flows(&format!("remote_port:{port}"))?;
         assert_eq!(domains(&rows), [name], "of {client}: {rows:?}");
     }
-    assert!(weir.flows("domain:*missing*")?.0.is_empty(), "a name that does not exist names nothing");
+    assert!(
+        weir.flows("domain:*missing*")?.0.is_empty(),
+        "a name that does not exist names nothing"
+    );
 
     let packet = capture.packet()?;
     assert!(packet.starts_with("plain.shop.test"), "tshark saw `{packet}`");

@@ -33,10 +33,8 @@ fn t3_a_connection_older_than_the_agent_keeps_its_direction() -> Result<()> {
     weir.settle()?;
 
     let rows = weir.flows(&format!("port:{port}"))?;
-    let (sent, received) = (
-        after.bytes_sent - before.bytes_sent,
-        after.bytes_received - before.bytes_received,
-    );
+    let (sent, received) =
+        (after.bytes_sent - before.bytes_sent, after.bytes_received - before.bytes_received);
     let ends = [("outgoing", sent, received), ("incoming", received, sent)];
     for (direction, sent, received) in ends {
         let rows = rows.with("direction", direction);
