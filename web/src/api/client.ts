@@ -2,30 +2,41 @@
 
 const base = '/api/v1';
 
+export interface ProblemInit {
+  status: number;
+  title: string;
+  detail: string;
+  parameter?: string | null;
+  position?: number | null;
+  length?: number | null;
+  expected?: string | null;
+  didYouMean?: string | null;
+  filter?: string | null;
+}
+
 /** What went wrong, as the server says it (RFC 9457), or as the network did. */
 export class Problem extends Error {
   readonly status: number;
   readonly title: string;
-  /** For a filter: where the text stops making sense, in characters. */
+  /** The parameter that is wrong, and where in its text, in characters from 0. */
+  readonly parameter: string | null;
   readonly position: number | null;
+  readonly length: number;
   readonly expected: string | null;
-  /** The question that was asked, for telling which text a position belongs to. */
+  readonly didYouMean: string | null;
+  /** The filter that was asked with, for telling which text the position belongs to. */
   readonly filter: string | null;
 
-  constructor(init: {
-    status: number;
-    title: string;
-    detail: string;
-    position?: number | null;
-    expected?: string | null;
-    filter?: string | null;
-  }) {
+  constructor(init: ProblemInit) {
     super(init.detail);
     this.name = 'Problem';
     this.status = init.status;
     this.title = init.title;
+    this.parameter = init.parameter ?? null;
     this.position = init.position ?? null;
+    this.length = init.length ?? 0;
     this.expected = init.expected ?? null;
+    this.didYouMean = init.didYouMean ?? null;
     this.filter = init.filter ?? null;
   }
 }
@@ -65,9 +76,11 @@ async function request<T>(url: string, init: RequestInit, filter: string | null)
 }
 
 function asText(value: unknown): string | null {
-  if (typeof value === 'string') return value;
-  if (Array.isArray(value)) return value.filter((item) => typeof item === 'string').join(', ');
-  return null;
+  return typeof value === 'string' ? value : null;
+}
+
+function asNumber(value: unknown): number | null {
+  return typeof value === 'number' ? value : null;
 }
 
 async function readProblem(response: Response, filter: string | null): Promise<Problem> {
@@ -78,13 +91,15 @@ async function readProblem(response: Response, filter: string | null): Promise<P
   } catch {
     // Not a problem document: a proxy in between, say. The status line has to do.
   }
-  const position = body['position'] ?? body['offset'];
   return new Problem({
     status: response.status,
     title: asText(body['title']) ?? fallback,
     detail: asText(body['detail']) ?? fallback,
-    position: typeof position === 'number' ? position : null,
+    parameter: asText(body['parameter']),
+    position: asNumber(body['position']),
+    length: asNumber(body['length']),
     expected: asText(body['expected']),
+    didYouMean: asText(body['did_you_mean']),
     filter,
   });
 }

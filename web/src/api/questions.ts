@@ -40,13 +40,16 @@ export function fetchSummary(scope: Scope, options: SummaryOptions, signal?: Abo
 
 export interface SeriesOptions {
   metrics: readonly string[];
-  groupBy?: string;
-  step?: string;
+  groupBy?: string | undefined;
+  step?: string | undefined;
+  /** Heaviest groups to tell apart; the rest become one line. */
+  limit?: number | undefined;
 }
 
 export function fetchSeries(scope: Scope, options: SeriesOptions, signal?: AbortSignal) {
-  const { metrics, groupBy, step } = options;
-  const params = { ...scopeParams(scope), metrics: metrics.join(','), group_by: groupBy, step };
+  const { metrics, groupBy, step, limit } = options;
+  const asked = { metrics: metrics.join(','), group_by: groupBy, step, limit };
+  const params = { ...scopeParams(scope), ...asked };
   return getJson<SeriesAnswer>('/series', params, signal);
 }
 
@@ -91,10 +94,12 @@ export interface ConnectionsOptions {
   server?: string | undefined;
   entity?: string | undefined;
   by: ConnectionsBy;
+  metrics: readonly string[];
 }
 
 export function fetchConnections(scope: Scope, options: ConnectionsOptions, signal?: AbortSignal) {
-  return getJson<ConnectionsAnswer>('/connections', { ...scopeParams(scope), ...options }, signal);
+  const params = { ...scopeParams(scope), ...options, metrics: options.metrics.join(',') };
+  return getJson<ConnectionsAnswer>('/connections', params, signal);
 }
 
 export function fetchStatus(signal?: AbortSignal) {

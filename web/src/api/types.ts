@@ -1,5 +1,8 @@
 // Shapes of the API's answers.
-import type { Entity, EntityKind, Level } from '../domain/entity';
+import type { Entity, Level } from '../domain/entity';
+import type { FlowRow } from '../domain/flow';
+
+export type { FlowRow };
 
 export type Metrics = Record<string, number | null>;
 
@@ -12,7 +15,7 @@ export interface Window {
 /** Why an answer does not hold everything that happened. */
 export interface Incomplete {
   kind: string;
-  component?: string;
+  component: string;
   reason: string;
   count: number;
   message: string;
@@ -22,20 +25,22 @@ export interface PairRow {
   client: Entity;
   server: Entity;
   metrics: Metrics;
-  previous?: Metrics | null;
+  previous?: Metrics;
 }
 
 export interface SummaryAnswer {
   window: Window;
+  previous_window?: Window;
   total: number;
   rows: PairRow[];
   totals: Metrics;
-  previous_totals?: Metrics | null;
+  previous_totals?: Metrics;
   incomplete: Incomplete[];
 }
 
 export interface SeriesLine {
   group: Record<string, string | null> | null;
+  is_rest: boolean;
   metrics: Record<string, (number | null)[]>;
 }
 
@@ -52,15 +57,23 @@ export interface FacetCount {
   count: number;
 }
 
+export interface Facet {
+  field: string;
+  values: FacetCount[];
+  left: number;
+}
+
 export interface FacetsAnswer {
-  facets: Record<string, FacetCount[]>;
+  window: Window;
+  facets: Facet[];
   incomplete: Incomplete[];
 }
 
 export interface MapNode {
+  key: string;
   entity: Entity;
   metrics: Metrics;
-  group?: string | null;
+  group: string | null;
 }
 
 export interface MapEdge {
@@ -72,7 +85,9 @@ export interface MapEdge {
 export interface MapGroup {
   id: string;
   name: string;
+  kind: string;
   nodes: number;
+  metrics: Metrics;
 }
 
 export interface MapAnswer {
@@ -80,53 +95,70 @@ export interface MapAnswer {
   nodes: MapNode[];
   edges: MapEdge[];
   groups: MapGroup[];
+  group_edges: MapEdge[];
   incomplete: Incomplete[];
 }
 
-export type FlowValue = string | number | null;
-export type FlowRow = Record<string, FlowValue>;
-
 export interface FlowsAnswer {
+  window: Window;
   rows: FlowRow[];
   next_cursor: string | null;
   incomplete: Incomplete[];
 }
 
 export interface ConnectionRow {
+  direction: 'outgoing' | 'incoming';
   ip: string;
-  port?: number | null;
-  name?: string | null;
+  port: number | null;
+  transport: string | null;
   metrics: Metrics;
+  /** This row's conversations in the filter language. */
+  filter: string;
 }
 
 export interface ConnectionsAnswer {
+  window: Window;
   rows: ConnectionRow[];
   left: number;
+  filter: string;
   incomplete: Incomplete[];
 }
 
 export interface AgentStatus {
   agent: string;
-  host: string;
+  host: string | null;
+  version: string | null;
   last_seen_ms: number;
-  version: string;
+  last_window_ms: number | null;
+  sequence: number | null;
+  clock_ahead_ms: number | null;
+  is_stale: boolean;
+  rows: number;
   losses: Incomplete[];
 }
 
 export interface StoreStatus {
-  bytes: number;
+  kind: string;
   rows: number;
+  bytes: number;
   files: number;
+  journal_rows: number;
   oldest_ms: number | null;
+  newest_ms: number | null;
   retention_s: number;
+  corrupt_files: number;
 }
 
 export interface StatusAnswer {
   version: string;
-  levels?: Level[];
+  now_ms: number;
+  started_ms: number;
+  levels: Level[];
   agents: AgentStatus[];
   losses: Incomplete[];
   store: StoreStatus;
 }
 
-export type { Entity, EntityKind };
+export function facetOf(answer: FacetsAnswer | undefined, field: string): Facet | undefined {
+  return answer?.facets.find((facet) => facet.field === field);
+}

@@ -1,5 +1,6 @@
 // The frame around every page: navigation, search, level, perspective and time.
 import { Outlet } from '@tanstack/react-router';
+import { lazy, Suspense } from 'react';
 import { useStatus } from '../state/queries';
 import { useView } from '../state/view';
 import { Header } from './Header';
@@ -9,8 +10,10 @@ import { ShortcutHelp, useShellShortcuts } from './shortcuts';
 import { Problem } from '../api/client';
 import classes from './Shell.module.css';
 
+const DetailsDrawer = lazy(() => import('../pages/details'));
+
 export function Shell() {
-  const { path } = useView();
+  const { path, view } = useView();
   const status = useStatus();
   const help = useShellShortcuts();
   const asksQuestions = path !== '/status';
@@ -23,6 +26,11 @@ export function Shell() {
       {asksQuestions && <Toolbar />}
       <main className={classes.main} id="main">
         <Outlet />
+        {view.details && (
+          <Suspense>
+            <DetailsDrawer />
+          </Suspense>
+        )}
       </main>
       <ShortcutHelp opened={help.opened} onClose={help.close} />
     </div>

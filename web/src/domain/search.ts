@@ -30,6 +30,12 @@ export interface ViewSearch {
   group?: string;
   focus?: string;
   depth?: number;
+  /** Key of the node that is selected on the map. */
+  selected?: string;
+  /** What is looked for by name on the map. */
+  q?: string;
+  /** What happens to the part of the map that the filter leaves out; faded unless hidden. */
+  rest?: 'hide';
 }
 
 const levels: readonly Level[] = ['process', 'host', 'pod', 'deployment', 'service'];
@@ -76,6 +82,9 @@ export function decodeSearch(raw: Record<string, unknown>): ViewSearch {
     group: text(raw['group']),
     focus: text(raw['focus']),
     depth: whole(raw['depth'], 1, 3),
+    selected: text(raw['selected']),
+    q: text(raw['q']),
+    rest: oneOf(['hide'], raw['rest']),
   };
   return dropAbsent(decoded);
 }

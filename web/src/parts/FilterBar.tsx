@@ -78,7 +78,7 @@ export function FilterBar() {
     <div className={classes.bar} data-problem={shownProblem !== null || undefined}>
       <IconSearch size={15} stroke={1.7} className={classes.glass} aria-hidden />
       <div className={classes.field}>
-        <FilterMirror text={draft} problemAt={shownProblem?.position ?? null} scroll={scroll} />
+        <FilterMirror text={draft} problem={shownProblem} scroll={scroll} />
         <input
           id={focusTargets.search}
           ref={input}
@@ -129,7 +129,8 @@ export function FilterBar() {
       {shownProblem && !open && (
         <div className={classes.problem} role="alert">
           <strong>{shownProblem.message}</strong>
-          {shownProblem.expected && <span> Expected {shownProblem.expected}.</span>}
+          {shownProblem.expected && <div>Expected: {shownProblem.expected}</div>}
+          {shownProblem.didYouMean && <div>Did you mean {shownProblem.didYouMean}?</div>}
         </div>
       )}
     </div>

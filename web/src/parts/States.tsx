@@ -47,7 +47,7 @@ export function Failure({ error, what, onRetry, compact = false }: FailureProps)
         <h2 className={classes.title}>{`${what} could not be loaded`}</h2>
         <p className={classes.text}>
           {title}: {error.message}
-          {expected && <> Expected {expected}.</>}
+          {expected && <> Expected: {expected}</>}
         </p>
       </div>
       <Button

@@ -7,9 +7,8 @@ function findProblem(cache: QueryCache, filter: string): Problem | null {
   for (const query of cache.getAll()) {
     const { error } = query.state;
     const active = query.getObserversCount() > 0;
-    if (active && error instanceof Problem && error.filter === filter && error.position !== null) {
-      return error;
-    }
+    if (!active || !(error instanceof Problem)) continue;
+    if (error.parameter === 'filter' && error.filter === filter) return error;
   }
   return null;
 }

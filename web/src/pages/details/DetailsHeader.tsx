@@ -1,0 +1,74 @@
+// Who the details are about: one entity, or client and server with the direction between them.
+import { IconArrowNarrowRight } from '@tabler/icons-react';
+import type { ReactNode } from 'react';
+import type { SummaryAnswer } from '../../api/types';
+import type { Details, EntityRef } from '../../domain/details';
+import { entityKey, kindLabels, type Entity } from '../../domain/entity';
+import { EntityIcon, EntityLabel } from '../../parts/EntityLabel';
+import { entityOfRef } from './question';
+import classes from './details.module.css';
+
+interface DetailsHeaderProps {
+  details: Details;
+  answer: SummaryAnswer | undefined;
+  actions: ReactNode;
+}
+
+/** The entity as the answer describes it, or as its reference does until one came. */
+function known(ref: EntityRef, answer: SummaryAnswer | undefined): Entity {
+  const ends = answer?.rows.flatMap((row) => [row.client, row.server]) ?? [];
+  return ends.find((end) => entityKey(end) === entityKey(ref)) ?? entityOfRef(ref);
+}
+
+export function DetailsHeader({ details, answer, actions }: DetailsHeaderProps) {
+  return (
+    <header className={classes.header}>
+      {details.kind === 'pair' ? (
+        <div className={classes.pair}>
+          <End role="Client" entity={known(details.client, answer)} />
+          <span className={classes.arrow} title="The client opened the conversation">
+            <IconArrowNarrowRight size={20} stroke={1.5} aria-label="to" />
+          </span>
+          <End role="Server" entity={known(details.server, answer)} />
+        </div>
+      ) : (
+        <Single entity={known(details.entity, answer)} />
+      )}
+      <div className={classes.actions}>{actions}</div>
+    </header>
+  );
+}
+
+function End({ role, entity }: { role: string; entity: Entity }) {
+  return (
+    <div className={classes.end}>
+      <span className={classes.role}>
+        {role} · {kindOf(entity)}
+      </span>
+      <EntityLabel entity={entity} strong />
+    </div>
+  );
+}
+
+function kindOf(entity: Entity): string {
+  return (entity.workload_kind ?? kindLabels[entity.kind]).toLowerCase();
+}
+
+function Single({ entity }: { entity: Entity }) {
+  return (
+    <div className={classes.single}>
+      <span className={classes.badge}>
+        <EntityIcon kind={entity.kind} size={18} />
+      </span>
+      <div className={classes.end}>
+        <span className={classes.role}>{kindOf(entity)}</span>
+        <h2 className={classes.name}>{entity.name}</h2>
+        {entity.host && entity.kind !== 'host' && (
+          <span className={classes.where}>
+            on <EntityLabel entity={{ kind: 'host', id: entity.host, name: entity.host }} />
+          </span>
+        )}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,99 @@
+// The details drawer: one pair or one entity, over any page, opened by the address bar.
+import { ActionIcon, Button, Tooltip } from '@mantine/core';
+import { IconLink, IconTimeline, IconX } from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
+import { useMemo, useState } from 'react';
+import type { Scope } from '../../api/questions';
+import { decodeDetails, type Details } from '../../domain/details';
+import { addClauses } from '../../domain/filterEdit';
+import { AnalysisCharts } from '../../parts/AnalysisCharts';
+import { IncompleteMark } from '../../parts/IncompleteMark';
+import { Failure } from '../../parts/States';
+import { useSummary } from '../../state/queries';
+import { useView } from '../../state/view';
+import { Connections } from './Connections';
+import { DetailsHeader } from './DetailsHeader';
+import { Peers } from './Peers';
+import { ResizeEdge, useDrawerWidth } from './ResizeEdge';
+import { detailsClauses, detailsMetrics } from './question';
+import { Tiles } from './Tiles';
+import classes from './details.module.css';
+
+export default function DetailsDrawer() {
+  const { view } = useView();
+  const details = useMemo(() => (view.details ? decodeDetails(view.details) : null), [view.details]);
+  const width = useDrawerWidth();
+  if (!details) return null;
+  return (
+    <aside className={classes.drawer} style={{ width: width.px }} aria-label="Details">
+      <ResizeEdge width={width} />
+      <DetailsBody key={view.details} details={details} />
+    </aside>
+  );
+}
+
+function DetailsBody({ details }: { details: Details }) {
+  const { scope, view, setView } = useView();
+  const clauses = detailsClauses(details, view.level);
+  const filter = addClauses(scope.filter, clauses);
+  const narrowed = useMemo<Scope>(() => ({ ...scope, filter }), [scope, filter]);
+  const options = useMemo(() => ({ metrics: detailsMetrics, sort: '-bytes_sent' }), []);
+  const summary = useSummary(narrowed, options, { every: view.every });
+  const first = summary.data?.pages[0];
+  return (
+    <>
+      <DetailsHeader details={details} answer={first} actions={<Actions filter={filter} onClose={() => setView({ details: undefined })} />} />
+      <div className={classes.scroll}>
+        {scope.filter !== '' && (
+          <p className={classes.filterNote}>
+            Narrowed by the page’s filter <code>{scope.filter}</code>
+          </p>
+        )}
+        <IncompleteMark incomplete={first?.incomplete} />
+        {summary.error && !first ? (
+          <Failure compact error={summary.error} what="The totals" onRetry={() => void summary.refetch()} />
+        ) : (
+          <Tiles totals={first?.totals} />
+        )}
+        <section className={classes.section}>
+          <h3 className={classes.heading}>Analysis</h3>
+          <AnalysisCharts scope={narrowed} totals={first?.totals} every={view.every} narrow />
+        </section>
+        {details.kind === 'entity' && first && <Peers entity={details.entity} answer={first} />}
+        <Connections details={details} />
+      </div>
+    </>
+  );
+}
+
+function Actions({ filter, onClose }: { filter: string; onClose: () => void }) {
+  const [copied, setCopied] = useState(false);
+  const copy = async () => {
+    await navigator.clipboard.writeText(window.location.href);
+    setCopied(true);
+  };
+  return (
+    <>
+      <Button
+        component={Link}
+        to="/flows"
+        search={((previous: object) => ({ ...previous, filter, details: undefined, sort: undefined })) as never}
+        variant="default"
+        size="compact-sm"
+        leftSection={<IconTimeline size={14} stroke={1.7} />}
+      >
+        Flows
+      </Button>
+      <Tooltip label={copied ? 'Link copied' : 'Copy a link to this view'}>
+        <ActionIcon aria-label="Copy a link to this view" onClick={() => void copy()} onMouseLeave={() => setCopied(false)}>
+          <IconLink size={16} stroke={1.7} />
+        </ActionIcon>
+      </Tooltip>
+      <Tooltip label="Close (Esc)">
+        <ActionIcon aria-label="Close the details" onClick={onClose}>
+          <IconX size={17} stroke={1.7} />
+        </ActionIcon>
+      </Tooltip>
+    </>
+  );
+}

@@ -1,0 +1,108 @@
+// A chart with its title and legend. The legend shows the value over the whole time, and the value
+// under the cursor while there is one.
+import { useMemo, useState } from 'react';
+import { useComputedColorScheme } from '@mantine/core';
+import type { Metrics, SeriesAnswer } from '../api/types';
+import { seriesColor } from '../base/palette';
+import { alignTo, drawnValues, hasValues, stackLines, type ChartSpec, type DrawnLine } from '../domain/chart';
+import { formatDrawn, formatMetric, formatMetricExact, isDrawnAsRate } from '../domain/metrics';
+import { formatClock, formatMoment } from '../domain/time';
+import { TimeChart } from './TimeChart';
+import classes from './ChartCard.module.css';
+
+export interface ChartCardProps {
+  spec: ChartSpec;
+  answer: SeriesAnswer;
+  /** The same metrics over the whole time, as the server counted them. */
+  totals: Metrics | undefined;
+  /** The answer for the period before. */
+  before?: SeriesAnswer | undefined;
+  height?: number;
+  syncKey: string;
+  onZoom: (fromMs: number, toMs: number) => void;
+}
+
+function valuesOf(answer: SeriesAnswer, metric: string): (number | null)[] {
+  const values = answer.series[0]?.metrics[metric] ?? answer.times_ms.map(() => null);
+  return drawnValues(metric, values, answer.step_s);
+}
+
+export function ChartCard(props: ChartCardProps) {
+  const { spec, answer, before, totals, height = 88 } = props;
+  const [cursor, setCursor] = useState<number | null>(null);
+  const lines = useMemo(
+    () => stackLines(spec.lines.map((line) => ({ ...line, own: valuesOf(answer, line.metric) }))),
+    [spec, answer],
+  );
+  const ghosts = useMemo(() => {
+    if (!before) return undefined;
+    const own = spec.lines.map((line) => ({
+      ...line,
+      own: alignTo(answer.times_ms.length, valuesOf(before, line.metric)),
+    }));
+    return stackLines(own).map((line) => line.drawn);
+  }, [spec, before, answer.times_ms.length]);
+  const empty = lines.every((line) => !hasValues(line.own));
+  const time = cursor === null ? undefined : answer.times_ms[cursor];
+  return (
+    <section className={classes.card} aria-label={spec.title}>
+      <div className={classes.head}>
+        <h3 className={classes.title}>{spec.title}</h3>
+        {time !== undefined && (
+          <time className={classes.time}>
+            {answer.window.to_ms - answer.window.from_ms > 86_400_000 ? formatMoment(time) : formatClock(time)}
+          </time>
+        )}
+      </div>
+      <Legend lines={lines} totals={totals} cursor={time === undefined ? null : cursor} />
+      {empty ? (
+        <div className={classes.nothing} style={{ height }}>
+          None observed in this time
+        </div>
+      ) : (
+        <TimeChart
+          label={`${spec.title} over time`}
+          timesMs={answer.times_ms}
+          lines={lines}
+          ghosts={ghosts}
+          window={answer.window}
+          format={(value) => formatDrawn(spec.unitOf, value)}
+          height={height}
+          syncKey={props.syncKey}
+          onCursor={setCursor}
+          onZoom={props.onZoom}
+        />
+      )}
+    </section>
+  );
+}
+
+interface LegendProps {
+  lines: readonly DrawnLine[];
+  totals: Metrics | undefined;
+  cursor: number | null;
+}
+
+function Legend({ lines, totals, cursor }: LegendProps) {
+  const scheme = useComputedColorScheme('light');
+  return (
+    <dl className={classes.legend}>
+      {lines.map((line) => {
+        const total = totals?.[line.metric];
+        const text = cursor === null ? formatMetric(line.metric, total) : formatDrawn(line.metric, line.own[cursor]);
+        const shape = line.kind === 'bar' ? 'bar' : 'line';
+        return (
+          <div key={line.metric} className={classes.entry} title={`${line.metric}: ${formatMetricExact(line.metric, total)}${isDrawnAsRate(line.metric) ? ', drawn per second' : ''}`}>
+            <dt>
+              {(line.kind === 'bar' || line.kind === 'line') && (
+                <span className={classes.swatch} data-shape={shape} style={{ background: seriesColor(scheme, line.color) }} />
+              )}
+              {line.label}
+            </dt>
+            <dd>{text}</dd>
+          </div>
+        );
+      })}
+    </dl>
+  );
+}
