@@ -1,7 +1,5 @@
 // What stands out and what steps back: neighbourhoods, hover, selection, search. Pure.
-import type { MapEdge, MapModel, MapNode } from './model';
-
-export const depthMax = 3;
+import type { MapModel } from './model';
 
 /** Keys of nodes and edges; null means all of them. */
 export interface Emphasis {
@@ -55,62 +53,4 @@ function intersect(
   if (!a) return b;
   if (!b) return a;
   return new Set([...a].filter((key) => b.has(key)));
-}
-
-/**
- * The node, whom it calls (and whom those call, `depth` steps), and who calls it likewise.
- * Edges are those that were walked: an edge between two callers is not on a path to the node.
- */
-export function neighbourhood(model: MapModel, key: string, depth: number): Emphasis {
-  const centre = model.byKey.get(key);
-  if (!centre) return { nodes: new Set(), edges: new Set() };
-  const nodes = new Set([key]);
-  const edges = new Set<string>();
-  walk(model, centre, depth, 'out', nodes, edges);
-  walk(model, centre, depth, 'in', nodes, edges);
-  return { nodes, edges };
-}
-
-function walk(
-  model: MapModel,
-  centre: MapNode,
-  depth: number,
-  way: 'out' | 'in',
-  nodes: Set<string>,
-  edges: Set<string>,
-): void {
-  let ring = [centre];
-  const seen = new Set([centre.key]);
-  for (let step = 0; step < depth; step += 1) {
-    const next: MapNode[] = [];
-    for (const edge of ring.flatMap((node) => node[way].map((i) => model.edges[i]))) {
-      if (!edge) continue;
-      edges.add(edge.key);
-      const other = model.byKey.get(way === 'out' ? edge.server : edge.client);
-      if (!other || seen.has(other.key)) continue;
-      seen.add(other.key);
-      nodes.add(other.key);
-      next.push(other);
-    }
-    ring = next;
-  }
-}
-
-/** The part of a model that an emphasis names. Sizes stay those of the whole. */
-export function restrict(model: MapModel, to: Emphasis): MapModel {
-  const nodes = model.nodes
-    .filter((node) => !to.nodes || to.nodes.has(node.key))
-    .map((node): MapNode => ({ ...node, out: [], in: [] }));
-  const byKey = new Map(nodes.map((node) => [node.key, node]));
-  const edges: MapEdge[] = [];
-  for (const edge of model.edges) {
-    if (to.edges && !to.edges.has(edge.key)) continue;
-    const client = byKey.get(edge.client);
-    const server = byKey.get(edge.server);
-    if (!client || !server) continue;
-    client.out.push(edges.length);
-    server.in.push(edges.length);
-    edges.push({ ...edge, index: edges.length });
-  }
-  return { nodes, edges, byKey, edgeByKey: new Map(edges.map((edge) => [edge.key, edge])) };
 }

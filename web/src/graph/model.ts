@@ -1,16 +1,16 @@
 // The map as a graph: nodes, edges and who touches whom, made from one answer of the API.
 // Pure. Knows nothing of positions, colours or the screen.
-import { entityKey, type Entity } from '../domain/entity';
+import type { Entity } from '../domain/entity';
 
 export type Metrics = Readonly<Record<string, number | null | undefined>>;
 
 /** The shape of `GET /map`, as far as drawing it is concerned. */
 export interface MapAnswer {
-  nodes: readonly { entity: Entity; metrics: Metrics; group?: string | null }[];
-  edges: readonly { client: EntityRefLike; server: EntityRefLike; metrics: Metrics }[];
+  nodes: readonly { key: string; entity: Entity; metrics: Metrics; group: string | null }[];
+  /** Both ends as node keys. */
+  edges: readonly { client: string; server: string; metrics: Metrics }[];
+  groups: readonly { id: string; name: string }[];
 }
-
-type EntityRefLike = Pick<Entity, 'kind' | 'id'>;
 
 /** Where a node belongs in a drawing that is read from left to right. */
 export type Side = 'inside' | 'source' | 'destination';
@@ -21,9 +21,8 @@ export interface MapNode {
   metrics: Metrics;
   group: string | null;
   side: Side;
-  /** Bytes that arrived at this node, over all its edges. */
+  /** Bytes that arrived at this node, and bytes in both directions, over all it did. */
   inbound: number;
-  /** Bytes in both directions, over all its edges. */
   traffic: number;
   /** Indexes into `MapModel.edges`: where the node is the client, and where it is the server. */
   out: number[];
@@ -46,6 +45,8 @@ export interface MapModel {
   edges: readonly MapEdge[];
   byKey: ReadonlyMap<string, MapNode>;
   edgeByKey: ReadonlyMap<string, MapEdge>;
+  /** Names of the groups by id; empty where nodes are not grouped. */
+  groups: ReadonlyMap<string, string>;
 }
 
 const separator = '\u0001';
@@ -69,14 +70,14 @@ export function isExternal(entity: Pick<Entity, 'kind'>): boolean {
  * arrived in. An edge whose end is not among the nodes is left out: it cannot be drawn.
  */
 export function buildModel(answer: MapAnswer): MapModel {
-  const nodes = answer.nodes.map(({ entity, metrics, group }): MapNode => ({
-    key: entityKey(entity),
+  const nodes = answer.nodes.map(({ key, entity, metrics, group }): MapNode => ({
+    key,
     entity,
     metrics,
-    group: group ?? null,
+    group,
     side: 'inside',
-    inbound: 0,
-    traffic: 0,
+    inbound: metrics['bytes_received'] ?? 0,
+    traffic: (metrics['bytes_received'] ?? 0) + (metrics['bytes_sent'] ?? 0),
     out: [],
     in: [],
   }));
@@ -84,12 +85,14 @@ export function buildModel(answer: MapAnswer): MapModel {
   const byKey = new Map(nodes.map((node) => [node.key, node]));
   const edges: MapEdge[] = [];
   for (const { client, server, metrics } of answer.edges) {
-    const from = byKey.get(entityKey(client));
-    const to = byKey.get(entityKey(server));
+    const from = byKey.get(client);
+    const to = byKey.get(server);
     if (from && to) edges.push(connect(from, to, metrics, edges.length));
   }
   for (const node of nodes) node.side = sideOf(node);
-  return { nodes, edges, byKey, edgeByKey: new Map(edges.map((edge) => [edge.key, edge])) };
+  const edgeByKey = new Map(edges.map((edge) => [edge.key, edge]));
+  const groups = new Map(answer.groups.map(({ id, name }) => [id, name]));
+  return { nodes, edges, byKey, edgeByKey, groups };
 }
 
 function connect(from: MapNode, to: MapNode, metrics: Metrics, index: number): MapEdge {
@@ -97,10 +100,6 @@ function connect(from: MapNode, to: MapNode, metrics: Metrics, index: number): M
   const received = metrics['bytes_received'] ?? 0;
   from.out.push(index);
   to.in.push(index);
-  to.inbound += sent;
-  from.inbound += received;
-  to.traffic += sent + received;
-  if (from !== to) from.traffic += sent + received;
   return {
     key: edgeKey(from.key, to.key),
     index,
@@ -123,4 +122,4 @@ export function compareKeys(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-export const emptyModel: MapModel = buildModel({ nodes: [], edges: [] });
+export const emptyModel: MapModel = buildModel({ nodes: [], edges: [], groups: [] });

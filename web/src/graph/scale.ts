@@ -8,7 +8,7 @@ export interface LogScale {
 }
 
 /** Radius of the smallest and the largest node, in layout units (pixels at zoom 1). */
-export const nodeRadius = { min: 13, max: 26 } as const;
+export const nodeRadius = { min: 14, max: 29 } as const;
 /** Width of the thinnest and the thickest line. */
 export const lineWidth = { min: 1.1, max: 7 } as const;
 

@@ -24,11 +24,27 @@ export function layeredLayout(input: LayoutInput): Positions {
   const parts = components(graph).map((part) => placePart(graph, nodes, part));
   parts.sort((a, b) => b.nodes.length - a.nodes.length);
   const points = arrange(parts, nodes);
+  const stretch = stretchOf([...points.values()]);
   const positions: Positions = {};
   nodes.forEach((node, i) => {
-    positions[node.key] = points.get(i) ?? { x: 0, y: 0 };
+    const { x, y } = points.get(i) ?? { x: 0, y: 0 };
+    positions[node.key] = { x: x * stretch.x, y: y * stretch.y };
   });
   return positions;
+}
+
+/** Width to height that a drawing is stretched towards, and by how much at most. */
+const aspect = { min: 0.8, max: 1.35 } as const;
+const stretchMax = { x: 1.5, y: 2.3 } as const;
+
+/** Uses the room that a long or a tall drawing leaves empty, which keeps labels apart. */
+function stretchOf(points: readonly Point[]): Point {
+  const width = Math.max(columnGap, ...points.map((p) => p.x));
+  const height = Math.max(rowGap, ...points.map((p) => p.y));
+  return {
+    x: Math.min(stretchMax.x, Math.max(1, (height * aspect.min) / width)),
+    y: Math.min(stretchMax.y, Math.max(1, width / aspect.max / height)),
+  };
 }
 
 function indexGraph(nodes: readonly LayoutNode[], input: LayoutInput): IndexedGraph {

@@ -30,6 +30,6 @@ export type Positions = Record<string, Point>;
 
 /** Room for a node, its label below it and a gap: no two nodes come closer. */
 export const rowGap = 86;
-export const columnGap = 148;
+export const columnGap = 140;
 /** Between two ranks, so that lines between them can be followed. */
-export const rankGap = 250;
+export const rankGap = 190;

@@ -1,0 +1,158 @@
+// Over the map: where one is (whole or focus), how much is shown, what the filter does to the
+// rest, and switches for the panels.
+import { ActionIcon, Button, SegmentedControl, Tooltip } from '@mantine/core';
+import {
+  IconArrowLeft,
+  IconChevronRight,
+  IconInfoCircle,
+  IconLayoutSidebar,
+  IconLayoutSidebarRight,
+  IconStack2,
+} from '@tabler/icons-react';
+import type { MapAnswer } from '../../api/types';
+import type { MapModel } from '../../graph/model';
+import { plural } from '../../domain/units';
+import { EntityLabel } from '../../parts/EntityLabel';
+import type { MapActions } from './actions';
+import type { MapControls } from './mapView';
+import type { Changes } from './useMapModel';
+import classes from './Map.module.css';
+
+export interface Panels {
+  fill: boolean;
+  list: boolean;
+}
+
+export interface MapBarProps {
+  controls: MapControls;
+  model: MapModel;
+  answer: MapAnswer | undefined;
+  isLoading: boolean;
+  changes: Changes;
+  actions: MapActions;
+  panels: Panels;
+  onPanels: (panels: Panels) => void;
+}
+
+export function MapBar(props: MapBarProps) {
+  const { controls, actions, panels, onPanels, model, answer, changes } = props;
+  const { settings, scope, setView } = controls;
+  const hasFilter = scope.filter !== '';
+  return (
+    <div className={classes.bar} role="toolbar" aria-label="Map">
+      <PanelSwitch
+        label="Fill and legend"
+        isOpen={panels.fill}
+        onClick={() => onPanels({ ...panels, fill: !panels.fill })}
+      >
+        <IconLayoutSidebar size={16} />
+      </PanelSwitch>
+      {settings.focus !== null && <Breadcrumb {...props} />}
+      <span className={classes.counts} aria-live="polite">
+        {props.isLoading ? 'Loading' : countsText(model) + changesText(changes)}
+      </span>
+      <CutMark answer={answer} />
+      <span className={classes.spacer} />
+      {hasFilter && (
+        <SegmentedControl
+          size="xs"
+          aria-label="What the filter leaves out"
+          value={settings.isRestHidden ? 'hide' : 'dim'}
+          onChange={(value) => setView({ rest: value === 'hide' ? 'hide' : undefined })}
+          data={[
+            { value: 'dim', label: 'Fade the rest' },
+            { value: 'hide', label: 'Hide the rest' },
+          ]}
+        />
+      )}
+      <Button
+        variant="default"
+        leftSection={<IconStack2 size={14} />}
+        onClick={() => actions.open('/flows', [])}
+      >
+        View network flow data
+      </Button>
+      <PanelSwitch
+        label="List of nodes and paths"
+        isOpen={panels.list}
+        onClick={() => onPanels({ ...panels, list: !panels.list })}
+      >
+        <IconLayoutSidebarRight size={16} />
+      </PanelSwitch>
+    </div>
+  );
+}
+
+function countsText({ nodes, edges }: MapModel): string {
+  return `${plural(nodes.length, 'node')} · ${plural(edges.length, 'path')}`;
+}
+
+function changesText({ added, gone }: Changes): string {
+  const parts = [added.size > 0 ? `${added.size} new` : '', gone > 0 ? `${gone} gone` : ''];
+  const text = parts.filter(Boolean).join(', ');
+  return text === '' ? '' : ` · ${text}`;
+}
+
+function Breadcrumb({ controls, actions, model }: MapBarProps) {
+  const { settings, setView } = controls;
+  const entity = settings.focus === null ? undefined : model.byKey.get(settings.focus)?.entity;
+  return (
+    <nav className={classes.crumbs} aria-label="Focus">
+      <Button
+        variant="light"
+        leftSection={<IconArrowLeft size={14} />}
+        onClick={actions.unfocus}
+      >
+        Back to the whole
+      </Button>
+      <IconChevronRight size={14} aria-hidden />
+      {entity ? <EntityLabel entity={entity} strong link={false} /> : <span>{settings.focus}</span>}
+      <SegmentedControl
+        size="xs"
+        aria-label="Steps up and down the stream"
+        value={String(settings.depth)}
+        onChange={(depth) => setView({ depth: Number(depth) })}
+        data={['1', '2', '3'].map((depth) => ({
+          value: depth,
+          label: depth === '1' ? '1 step' : depth,
+        }))}
+      />
+    </nav>
+  );
+}
+
+/** Says what the answer had to leave out, and how to see it. */
+function CutMark({ answer }: { answer: MapAnswer | undefined }) {
+  const notes = answer?.incomplete ?? [];
+  if (notes.length === 0) return null;
+  const isCut = notes.some((note) => note.kind === 'cut');
+  return (
+    <Tooltip
+      multiline
+      w={320}
+      label={notes.map((note) => note.message).join(' ')}
+    >
+      <span className={classes.cut} tabIndex={0}>
+        <IconInfoCircle size={14} aria-hidden />
+        {isCut ? 'Narrowed: not everything is shown' : 'Incomplete'}
+      </span>
+    </Tooltip>
+  );
+}
+
+interface PanelSwitchProps {
+  label: string;
+  isOpen: boolean;
+  onClick: () => void;
+  children: React.ReactNode;
+}
+
+function PanelSwitch({ label, isOpen, onClick, children }: PanelSwitchProps) {
+  return (
+    <Tooltip label={label}>
+      <ActionIcon aria-label={label} aria-pressed={isOpen} onClick={onClick} size="md">
+        {children}
+      </ActionIcon>
+    </Tooltip>
+  );
+}
