@@ -1,0 +1,42 @@
+//! One stored row as a flat object.
+
+use serde_json::{Map, Value};
+use weir_model::Layer;
+use weir_schema::{ColumnType, Formula, metrics};
+
+use crate::exec::filter::ratio;
+use crate::segment::{ScanError, View};
+
+/// Every stored column by its name, the ratio metrics, and `client_*`/`server_*` of each pair of
+/// ends. What is absent is null.
+pub fn render(view: &View, row: usize) -> Result<Map<String, Value>, ScanError> {
+    let is_incoming = view.incoming()?[row];
+    let mut out = Map::new();
+    for (id, column) in view.segment.table.columns().iter().enumerate() {
+        let loaded = view.column(id)?;
+        let value = match column.ty {
+            ColumnType::Text | ColumnType::Ip => {
+                loaded.as_deref().and_then(|c| c.text(row)).map(Value::from)
+            }
+            _ => loaded.as_deref().and_then(|c| c.number(row)).map(Value::from),
+        };
+        out.insert(column.name.to_owned(), value.unwrap_or(Value::Null));
+    }
+    let mut turned = Vec::new();
+    for column in view.segment.table.columns() {
+        let Some(name) = column.name.strip_prefix("local_") else { continue };
+        let Some(remote) = out.get(&format!("remote_{name}")) else { continue };
+        let local = out.get(column.name).unwrap_or(&Value::Null);
+        let (client, server) = if is_incoming { (remote, local) } else { (local, remote) };
+        turned.push((format!("client_{name}"), client.clone()));
+        turned.push((format!("server_{name}"), server.clone()));
+    }
+    out.extend(turned);
+    for metric in metrics(Layer::L4) {
+        let Formula::Ratio { numerator, denominator } = metric.formula else { continue };
+        let number = |name: &str| out.get(name).and_then(Value::as_u64);
+        let value = ratio(number(numerator), number(denominator)).map(Value::from);
+        out.insert(metric.name.to_owned(), value.unwrap_or(Value::Null));
+    }
+    Ok(out)
+}
