@@ -84,8 +84,14 @@ export function fetchFlows(scope: Scope, options: FlowsOptions, signal?: AbortSi
   return getJson<FlowsAnswer>('/flows/l4', { ...scopeParams(scope), ...options }, signal);
 }
 
-export function fetchHistogram(scope: Scope, groupBy: string, signal?: AbortSignal) {
-  const params = { ...scopeParams(scope), group_by: groupBy };
+export interface HistogramOptions {
+  metrics: readonly string[];
+  groupBy: string;
+}
+
+export function fetchHistogram(scope: Scope, options: HistogramOptions, signal?: AbortSignal) {
+  const asked = { metrics: options.metrics.join(','), group_by: options.groupBy };
+  const params = { ...scopeParams(scope), ...asked };
   return getJson<SeriesAnswer>('/flows/l4/histogram', params, signal);
 }
 

@@ -27,7 +27,7 @@ export function Shell() {
       <main className={classes.main} id="main">
         <Outlet />
         {view.details && (
-          <Suspense>
+          <Suspense fallback={null}>
             <DetailsDrawer />
           </Suspense>
         )}

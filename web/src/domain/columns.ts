@@ -84,7 +84,7 @@ export const connectionColumns: readonly ColumnDef[] = [
   ...l4Metrics.map(({ name }) => metricColumn(name, shownPairMetrics.has(name), false)),
 ];
 
-const shownFlowColumns = new Set(['direction', 'transport', 'pid', 'bytes_sent', 'bytes_received', 'retransmits', 'connections']);
+const shownFlowColumns = new Set(['direction', 'transport', 'pid', 'bytes_sent', 'bytes_received', 'retransmits']);
 
 function flowLabel(name: string): string {
   if (name === 'transport') return 'Protocol';
@@ -102,7 +102,7 @@ function flowColumn(column: ColumnSchema): ColumnDef {
     id: column.name,
     label,
     doc: column.doc,
-    width: Math.max(numeric ? 86 : 80, 32 + label.length * 7),
+    width: flowWidths[column.name] ?? Math.max(numeric ? 82 : 66, 30 + label.length * 7),
     numeric,
     grows: false,
     shown: shownFlowColumns.has(column.name),
@@ -117,11 +117,14 @@ const meanColumns: readonly { id: string; label: string; doc: string; shown: boo
   { id: 'connect_us', label: 'Connect time', doc: 'mean time from SYN to ESTABLISHED', shown: false },
 ];
 
+/** Widths of columns whose content is known to be narrower than their kind's. */
+const flowWidths: Record<string, number> = { direction: 92, transport: 76, pid: 64, retransmits: 76 };
+
 const composed: readonly ColumnDef[] = [
-  wordColumn('time', 'Time', 'start of the window, in your time zone', 128, true),
-  { ...wordColumn('client', 'Client', 'entity and address that opened the conversation', 210, true), grows: true },
-  { ...wordColumn('server', 'Server', 'entity and address that accepted it', 210, true), grows: true },
-  { ...wordColumn('local_process', 'Process', 'process at the observed end', 110, true) },
+  wordColumn('time', 'Time', 'start of the window, in your time zone', 122, true),
+  { ...wordColumn('client', 'Client', 'entity and address that opened the conversation', 200, true), grows: true },
+  { ...wordColumn('server', 'Server', 'entity and address that accepted it', 200, true), grows: true },
+  { ...wordColumn('local_process', 'Process', 'process at the observed end', 104, true) },
 ];
 
 const hiddenFlowColumns = /^(window_start_ms|local_process|.*_us_sum|.*_samples)$/;
@@ -131,7 +134,7 @@ export const flowColumns: readonly ColumnDef[] = [
   ...l4Columns.filter(({ name }) => !hiddenFlowColumns.test(name)).map(flowColumn),
   ...meanColumns.map((mean) => ({
     ...mean,
-    width: 96,
+    width: 88,
     numeric: true,
     grows: false,
     sort: null,
@@ -194,6 +197,11 @@ export function moveId(ids: readonly string[], id: string, onto: string): string
 export interface SortOrder {
   by: string;
   descending: boolean;
+}
+
+/** Room for the change since the period before, beside each number. */
+export function widenForChange(columns: readonly ColumnDef[]): ColumnDef[] {
+  return columns.map((column) => (column.numeric ? { ...column, width: column.width + 44 } : column));
 }
 
 export function parseSort(text: string): SortOrder {

@@ -67,42 +67,44 @@ function field(side: FilterSide, name: string): string {
   return side === 'either' ? name : `${side}_${name}`;
 }
 
+/** Finer names that an end of this kind lacks at the level: there it stands for what is not known. */
+function lacking(kind: EntityKind, level: Level): readonly string[] {
+  if (kind === 'host') return level === 'process' ? ['process'] : [];
+  if (kind === 'external') return ['host'];
+  return [];
+}
+
 /**
- * The clauses that select this entity at one end of a conversation.
+ * The clauses that select this entity at one end of a conversation, for a link to its flows.
  *
- * At a finer level an end that has no such identity falls back to its host, and then to its
- * domain or address; the extra `-key:*` clauses say "and has no finer identity".
+ * At a finer level an end without such an identity falls back to its host, and then to its domain
+ * or address; the extra `-key:*` clauses say "and has no finer identity". At either end they cannot
+ * be said, as they would speak of both.
  */
 export function entityClauses(entity: Entity, side: FilterSide, level: Level): string[] {
-  const f = (name: string) => field(side, name);
+  const is = (name: string, value: string) => clauseText(field(side, name), value);
+  const clauses: string[] = [];
   switch (entity.kind) {
     case 'process': {
       const slash = entity.id.indexOf('/');
       const host = entity.host ?? (slash > 0 ? entity.id.slice(0, slash) : null);
-      const clauses = [clauseText(f('process'), entity.name)];
-      if (host) clauses.push(clauseText(f('host'), host));
-      return clauses;
+      if (host) clauses.push(is('host', host));
+      clauses.push(is('process', slash > 0 ? entity.id.slice(slash + 1) : entity.name));
+      break;
     }
-    case 'host': {
-      const clauses = [clauseText(f('host'), entity.name)];
-      if (level === 'process') clauses.push(`-${f('process')}:*`);
-      return clauses;
-    }
+    case 'host':
+      clauses.push(is('host', entity.id));
+      break;
     case 'external':
-      return isIpText(entity.id)
-        ? [clauseText(f('ip'), entity.id)]
-        : [clauseText(f('domain'), entity.id)];
+      clauses.push(is(isIpText(entity.id) ? 'ip' : 'domain', entity.id));
+      break;
     case 'external_group':
       return [];
-    case 'workload':
-      return withPlace([clauseText(f('deployment'), entity.name)], entity, f);
     default:
-      return withPlace([clauseText(f(entity.kind), entity.name)], entity, f);
+      clauses.push(is(entity.kind === 'workload' ? 'deployment' : entity.kind, entity.name));
+      if (entity.namespace) clauses.push(is('namespace', entity.namespace));
+      if (entity.cluster) clauses.push(is('cluster', entity.cluster));
   }
-}
-
-function withPlace(clauses: string[], entity: Entity, f: (name: string) => string): string[] {
-  if (entity.namespace) clauses.push(clauseText(f('namespace'), entity.namespace));
-  if (entity.cluster) clauses.push(clauseText(f('cluster'), entity.cluster));
-  return clauses;
+  if (side === 'either') return clauses;
+  return [...clauses, ...lacking(entity.kind, level).map((name) => `-${field(side, name)}:*`)];
 }

@@ -1,6 +1,6 @@
 // One flow row as people read it: client and server instead of local and remote, means instead of
 // sums, and every known fact in groups. Pure.
-import type { Entity } from './entity';
+import type { Entity, Level } from './entity';
 import { clauseText } from './filterEdit';
 import { l4Columns, l4Metrics, type ColumnSchema } from './schema.gen';
 import { metric } from './metrics';
@@ -19,13 +19,14 @@ function words(value: FlowValue): string | null {
   return value === null || value === undefined || value === '' ? null : String(value);
 }
 
-/** The most telling identity that the row gives for one of its ends. */
-function endEntity(row: FlowRow, side: 'local' | 'remote'): Entity {
+/** The identity at the level, or the most telling one that the row gives for one of its ends. */
+function endEntity(row: FlowRow, side: 'local' | 'remote', level: Level): Entity {
   const of = (name: string) => words(row[`${side}_${name}`]);
   const host = of('host');
   const process = of('process');
   const pod = of('pod');
   const namespace = of('namespace');
+  if (level === 'host' && host) return { kind: 'host', id: host, name: host };
   if (pod) return { kind: 'pod', id: namespace ? `${namespace}/${pod}` : pod, name: pod, namespace };
   if (process && host) return { kind: 'process', id: `${host}/${process}`, name: process, host };
   if (host) return { kind: 'host', id: host, name: host };
@@ -41,9 +42,9 @@ export function addressText(ip: FlowValue, port: FlowValue): string {
 }
 
 /** Client and server of a row; where nobody knows who opened it, local stands as the client. */
-export function flowEnds(row: FlowRow): { client: FlowEnd; server: FlowEnd } {
+export function flowEnds(row: FlowRow, level: Level): { client: FlowEnd; server: FlowEnd } {
   const end = (side: 'local' | 'remote'): FlowEnd => ({
-    entity: endEntity(row, side),
+    entity: endEntity(row, side, level),
     address: addressText(row[`${side}_ip`], row[`${side}_port`]),
   });
   const [local, remote] = [end('local'), end('remote')];

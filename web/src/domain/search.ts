@@ -21,6 +21,8 @@ export interface ViewSearch {
   compare?: 'previous';
   /** What the flows' histogram is stacked by. */
   stack?: string;
+  /** What the flows' histogram shows. */
+  shown?: string;
   /** What the details drawer shows; see details.ts. */
   details?: string;
   by?: ConnectionsBy;
@@ -75,6 +77,7 @@ export function decodeSearch(raw: Record<string, unknown>): ViewSearch {
     every: every !== undefined && refreshChoices.includes(every) ? every : undefined,
     compare: oneOf(['previous'], raw['compare']),
     stack: text(raw['stack']),
+    shown: text(raw['shown']),
     details: text(raw['details']),
     by: oneOf(['ip_port', 'ip'], raw['by']),
     fill: text(raw['fill']),

@@ -99,13 +99,14 @@ export function formatExact(value: number | null | undefined, unit: Unit): strin
   return `${exactNumber.format(value)} ${unitNames[unit]}`.trim();
 }
 
-/** `+12 %`, `-3.4 %`, `new` where there was nothing, null where nothing can be said. */
+/** `+12 %`, `-3.4 %`, `×14`, `new` where there was nothing, null where nothing can be said. */
 export function formatChange(now: number | null, before: number | null): string | null {
   if (now === null || before === null) return null;
   if (before === 0) return now === 0 ? '0 %' : 'new';
   const percent = ((now - before) / before) * 100;
   if (percent > 999) return `×${threeDigits(now / before)}`;
-  return `${percent > 0 ? '+' : ''}${threeDigits(percent)} %`;
+  const rounded = Math.abs(percent) < 10 ? Number(percent.toFixed(1)) : Math.round(percent);
+  return `${rounded > 0 ? '+' : ''}${rounded} %`;
 }
 
 export function plural(count: number, one: string, many = `${one}s`): string {

@@ -1,5 +1,5 @@
 // Chooses and orders the columns of a table.
-import { ActionIcon, Button, Checkbox, Popover, Tooltip } from '@mantine/core';
+import { ActionIcon, Button, Checkbox, Popover } from '@mantine/core';
 import { IconColumns3, IconGripVertical } from '@tabler/icons-react';
 import { useState, type KeyboardEvent } from 'react';
 import type { ColumnControls } from '../state/columnChoice';
@@ -9,11 +9,9 @@ export function ColumnSettings({ columns }: { columns: ColumnControls }) {
   return (
     <Popover position="bottom-end" width={260} trapFocus returnFocus>
       <Popover.Target>
-        <Tooltip label="Choose and order columns">
-          <ActionIcon variant="default" size={30} aria-label="Columns">
-            <IconColumns3 size={15} stroke={1.7} />
-          </ActionIcon>
-        </Tooltip>
+        <ActionIcon variant="default" size={30} aria-label="Columns" title="Choose and order columns">
+          <IconColumns3 size={15} stroke={1.7} />
+        </ActionIcon>
       </Popover.Target>
       <Popover.Dropdown p={0}>
         <ColumnList columns={columns} />

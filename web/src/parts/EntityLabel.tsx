@@ -39,9 +39,11 @@ export interface EntityLabelProps {
   /** A link to the entity's details, unless it already stands inside a control. */
   link?: boolean;
   strong?: boolean;
+  /** Whether the place it lives in is shown too. */
+  qualified?: boolean;
 }
 
-export function EntityLabel({ entity, link = true, strong = false }: EntityLabelProps) {
+export function EntityLabel({ entity, link = true, strong = false, qualified = true }: EntityLabelProps) {
   const qualifier = entityQualifier(entity);
   const name = <span className={strong ? classes.strong : classes.name}>{entity.name}</span>;
   const kind = entity.workload_kind ?? kindLabels[entity.kind];
@@ -49,7 +51,7 @@ export function EntityLabel({ entity, link = true, strong = false }: EntityLabel
     <span className={classes.label} title={`${kind} ${entity.name}${qualifier ? ` · ${qualifier}` : ''}`}>
       <EntityIcon kind={entity.kind} />
       {link ? <EntityLink entity={entity}>{name}</EntityLink> : name}
-      {qualifier && <span className={classes.qualifier}>{qualifier}</span>}
+      {qualified && qualifier && <span className={classes.qualifier}>{qualifier}</span>}
       {link && <CopyButton text={entity.name} />}
     </span>
   );

@@ -1,5 +1,5 @@
 // Takes what a list shows away as a file.
-import { ActionIcon, Menu, Tooltip } from '@mantine/core';
+import { ActionIcon, Menu } from '@mantine/core';
 import { IconAlertTriangle, IconDownload, IconFileTypeCsv, IconJson } from '@tabler/icons-react';
 import { useState } from 'react';
 import { downloadText } from '../base/download';
@@ -40,15 +40,13 @@ export function ExportMenu({ what, note, load }: ExportMenuProps) {
   return (
     <Menu position="bottom-end">
       <Menu.Target>
-        <Tooltip label={label}>
-          <ActionIcon variant="default" size={30} aria-label={label} loading={busy}>
-            {failure === null ? (
-              <IconDownload size={15} stroke={1.7} />
-            ) : (
-              <IconAlertTriangle size={15} color="var(--w-error)" />
-            )}
-          </ActionIcon>
-        </Tooltip>
+        <ActionIcon variant="default" size={30} aria-label={label} title={label} loading={busy}>
+          {failure === null ? (
+            <IconDownload size={15} stroke={1.7} />
+          ) : (
+            <IconAlertTriangle size={15} color="var(--w-error)" />
+          )}
+        </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>{note}</Menu.Label>

@@ -36,25 +36,26 @@ export interface FailureProps {
 
 /** What failed, in the server's own words, and a way to try again. */
 export function Failure({ error, what, onRetry, compact = false }: FailureProps) {
-  const title = error instanceof Problem ? error.title : 'Something went wrong in this page';
-  const expected = error instanceof Problem ? error.expected : null;
+  const problem = error instanceof Problem ? error : null;
+  const isFilter = problem?.parameter === 'filter';
+  // The search box says it all; one more place beside the list is enough.
+  if (isFilter && compact) return null;
+  const title = isFilter ? 'The filter cannot be read' : `${what} could not be loaded`;
+  const prefix = problem && !isFilter ? `${problem.title}: ` : '';
   return (
     <div className={compact ? classes.failureCompact : classes.state} role="alert">
       <span className={classes.markError}>
         <IconAlertTriangle size={compact ? 16 : 22} stroke={1.6} aria-hidden />
       </span>
       <div className={classes.failureBody}>
-        <h2 className={classes.title}>{`${what} could not be loaded`}</h2>
+        <h2 className={classes.title}>{title}</h2>
         <p className={classes.text}>
-          {title}: {error.message}
-          {expected && <> Expected: {expected}</>}
+          {prefix}
+          {error.message}
         </p>
+        {problem?.expected && <p className={classes.text}>Expected: {problem.expected}</p>}
       </div>
-      <Button
-        variant="default"
-        leftSection={<IconRefresh size={14} />}
-        onClick={onRetry}
-      >
+      <Button variant="default" leftSection={<IconRefresh size={14} />} onClick={onRetry}>
         Try again
       </Button>
     </div>

@@ -54,6 +54,7 @@ function loneSteps(plot: uPlot, seriesIndex: number, show: boolean): number[] | 
 }
 
 function ghostSeries(line: DrawnLine, scheme: Scheme): uPlot.Series {
+  if (line.kind === 'low' || line.kind === 'high') return { label: line.label, show: false };
   const color = withAlpha(seriesColor(scheme, line.color), 0.75);
   return { label: `${line.label}, before`, stroke: color, width: 1.2, dash: [4, 3], points: { show: false } };
 }

@@ -112,20 +112,29 @@ export function useFlows(scope: Scope, polling: Polling = {}) {
   });
 }
 
-export function useHistogram(scope: Scope, groupBy: string, polling: Polling = {}) {
+export function useHistogram(
+  scope: Scope,
+  options: questions.HistogramOptions,
+  polling: Polling = {},
+) {
   return useQuery({
-    queryKey: ['weir', 'histogram', scope, groupBy],
-    queryFn: ({ signal }) => questions.fetchHistogram(scope, groupBy, signal),
+    queryKey: ['weir', 'histogram', scope, options],
+    queryFn: ({ signal }) => questions.fetchHistogram(scope, options, signal),
     placeholderData: keepPreviousData,
     refetchInterval: interval(polling),
   });
 }
 
-export function useConnections(scope: Scope, options: questions.ConnectionsOptions) {
+export function useConnections(
+  scope: Scope,
+  options: questions.ConnectionsOptions,
+  polling: Polling = {},
+) {
   return useQuery({
     queryKey: ['weir', 'connections', scope, options],
     queryFn: ({ signal }) => questions.fetchConnections(scope, options, signal),
     placeholderData: keepPreviousData,
+    refetchInterval: interval(polling),
   });
 }
 

@@ -1,38 +1,30 @@
 // Who the details are about: one entity, or client and server with the direction between them.
 import { IconArrowNarrowRight } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
-import type { SummaryAnswer } from '../../api/types';
-import type { Details, EntityRef } from '../../domain/details';
-import { entityKey, kindLabels, type Entity } from '../../domain/entity';
+import type { Details } from '../../domain/details';
+import { kindLabels, type Entity } from '../../domain/entity';
 import { EntityIcon, EntityLabel } from '../../parts/EntityLabel';
 import { entityOfRef } from './question';
 import classes from './details.module.css';
 
 interface DetailsHeaderProps {
   details: Details;
-  answer: SummaryAnswer | undefined;
   actions: ReactNode;
 }
 
-/** The entity as the answer describes it, or as its reference does until one came. */
-function known(ref: EntityRef, answer: SummaryAnswer | undefined): Entity {
-  const ends = answer?.rows.flatMap((row) => [row.client, row.server]) ?? [];
-  return ends.find((end) => entityKey(end) === entityKey(ref)) ?? entityOfRef(ref);
-}
-
-export function DetailsHeader({ details, answer, actions }: DetailsHeaderProps) {
+export function DetailsHeader({ details, actions }: DetailsHeaderProps) {
   return (
     <header className={classes.header}>
       {details.kind === 'pair' ? (
         <div className={classes.pair}>
-          <End role="Client" entity={known(details.client, answer)} />
+          <End role="Client" entity={entityOfRef(details.client)} />
           <span className={classes.arrow} title="The client opened the conversation">
             <IconArrowNarrowRight size={20} stroke={1.5} aria-label="to" />
           </span>
-          <End role="Server" entity={known(details.server, answer)} />
+          <End role="Server" entity={entityOfRef(details.server)} />
         </div>
       ) : (
-        <Single entity={known(details.entity, answer)} />
+        <Single entity={entityOfRef(details.entity)} />
       )}
       <div className={classes.actions}>{actions}</div>
     </header>

@@ -1,21 +1,20 @@
 // The details drawer: one pair or one entity, over any page, opened by the address bar.
-import { ActionIcon, Button, Tooltip } from '@mantine/core';
+import { ActionIcon, Button, Skeleton, Tooltip } from '@mantine/core';
 import { IconLink, IconTimeline, IconX } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { useMemo, useState } from 'react';
 import type { Scope } from '../../api/questions';
 import { decodeDetails, type Details } from '../../domain/details';
-import { addClauses } from '../../domain/filterEdit';
 import { AnalysisCharts } from '../../parts/AnalysisCharts';
 import { IncompleteMark } from '../../parts/IncompleteMark';
 import { Failure } from '../../parts/States';
-import { useSummary } from '../../state/queries';
+import { useConnections, useSummary } from '../../state/queries';
 import { useView } from '../../state/view';
-import { Connections } from './Connections';
+import { connectionMetrics, Connections } from './Connections';
 import { DetailsHeader } from './DetailsHeader';
 import { Peers } from './Peers';
 import { ResizeEdge, useDrawerWidth } from './ResizeEdge';
-import { detailsClauses, detailsMetrics } from './question';
+import { detailsMetrics, endsOf } from './question';
 import { Tiles } from './Tiles';
 import classes from './details.module.css';
 
@@ -34,39 +33,70 @@ export default function DetailsDrawer() {
 
 function DetailsBody({ details }: { details: Details }) {
   const { scope, view, setView } = useView();
-  const clauses = detailsClauses(details, view.level);
-  const filter = addClauses(scope.filter, clauses);
-  const narrowed = useMemo<Scope>(() => ({ ...scope, filter }), [scope, filter]);
-  const options = useMemo(() => ({ metrics: detailsMetrics, sort: '-bytes_sent' }), []);
-  const summary = useSummary(narrowed, options, { every: view.every });
-  const first = summary.data?.pages[0];
+  const options = useMemo(
+    () => ({ ...endsOf(details), by: view.by ?? ('ip_port' as const), metrics: connectionMetrics }),
+    [details, view.by],
+  );
+  const connections = useConnections(scope, options, { every: view.every });
+  // Which flows belong to an entity, with its fall-backs, is the server's to say.
+  const filter = connections.data?.filter;
+  const close = () => setView({ details: undefined });
   return (
     <>
-      <DetailsHeader details={details} answer={first} actions={<Actions filter={filter} onClose={() => setView({ details: undefined })} />} />
+      <DetailsHeader details={details} actions={<Actions filter={filter} onClose={close} />} />
       <div className={classes.scroll}>
         {scope.filter !== '' && (
           <p className={classes.filterNote}>
             Narrowed by the page’s filter <code>{scope.filter}</code>
           </p>
         )}
-        <IncompleteMark incomplete={first?.incomplete} />
-        {summary.error && !first ? (
-          <Failure compact error={summary.error} what="The totals" onRetry={() => void summary.refetch()} />
+        {filter === undefined ? (
+          <Waiting connections={connections} />
         ) : (
-          <Tiles totals={first?.totals} />
+          <Measured details={details} filter={filter} />
         )}
-        <section className={classes.section}>
-          <h3 className={classes.heading}>Analysis</h3>
-          <AnalysisCharts scope={narrowed} totals={first?.totals} every={view.every} narrow />
-        </section>
-        {details.kind === 'entity' && first && <Peers entity={details.entity} answer={first} />}
-        <Connections details={details} />
+        {connections.data && <Connections answer={connections.data} dimmed={connections.isPlaceholderData} />}
       </div>
     </>
   );
 }
 
-function Actions({ filter, onClose }: { filter: string; onClose: () => void }) {
+function Waiting({ connections }: { connections: ReturnType<typeof useConnections> }) {
+  if (connections.error) {
+    return <Failure error={connections.error} what="The details" onRetry={() => void connections.refetch()} />;
+  }
+  return (
+    <div aria-busy="true" aria-label="Loading">
+      <Skeleton height={110} radius="md" />
+      <Skeleton height={290} mt={20} radius="md" />
+    </div>
+  );
+}
+
+function Measured({ details, filter }: { details: Details; filter: string }) {
+  const { scope, view } = useView();
+  const narrowed = useMemo<Scope>(() => ({ ...scope, filter }), [scope, filter]);
+  const options = useMemo(() => ({ metrics: detailsMetrics, sort: '-bytes_sent' }), []);
+  const summary = useSummary(narrowed, options, { every: view.every });
+  const first = summary.data?.pages[0];
+  return (
+    <>
+      <IncompleteMark incomplete={first?.incomplete} />
+      {summary.error && !first ? (
+        <Failure compact error={summary.error} what="The totals" onRetry={() => void summary.refetch()} />
+      ) : (
+        <Tiles totals={first?.totals} />
+      )}
+      <section className={classes.section}>
+        <h3 className={classes.heading}>Analysis</h3>
+        <AnalysisCharts scope={narrowed} totals={first?.totals} every={view.every} narrow />
+      </section>
+      {details.kind === 'entity' && first && <Peers entity={details.entity} answer={first} />}
+    </>
+  );
+}
+
+function Actions({ filter, onClose }: { filter: string | undefined; onClose: () => void }) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {
     await navigator.clipboard.writeText(window.location.href);
@@ -80,6 +110,7 @@ function Actions({ filter, onClose }: { filter: string; onClose: () => void }) {
         search={((previous: object) => ({ ...previous, filter, details: undefined, sort: undefined })) as never}
         variant="default"
         size="compact-sm"
+        disabled={filter === undefined}
         leftSection={<IconTimeline size={14} stroke={1.7} />}
       >
         Flows

@@ -1,6 +1,6 @@
 // What the details drawer asks for.
 import type { Details, EntityRef } from '../../domain/details';
-import { entityClauses, type Entity, type Level } from '../../domain/entity';
+import { entityKey, type Entity } from '../../domain/entity';
 import { connectFailures } from '../../domain/metrics';
 
 /** The headline metrics, in reading order; failed connects are shown as one number. */
@@ -31,11 +31,8 @@ export function entityOfRef(ref: EntityRef): Entity {
   return { ...ref, name: ref.id.slice(slash + 1), host: ref.id.slice(0, slash) };
 }
 
-/** The conversations of a pair, or those in which an entity is one of the ends. */
-export function detailsClauses(details: Details, level: Level): string[] {
-  const of = (ref: EntityRef, side: 'client' | 'server') => entityClauses(entityOfRef(ref), side, level);
-  if (details.kind === 'pair') return [...of(details.client, 'client'), ...of(details.server, 'server')];
-  const asClient = of(details.entity, 'client').join(' ');
-  const asServer = of(details.entity, 'server').join(' ');
-  return asClient === '' ? [] : [`((${asClient}) OR (${asServer}))`];
+/** Whose connections the API is asked for. */
+export function endsOf(details: Details): { client?: string; server?: string; entity?: string } {
+  if (details.kind === 'entity') return { entity: entityKey(details.entity) };
+  return { client: entityKey(details.client), server: entityKey(details.server) };
 }

@@ -11,9 +11,9 @@ import { useView } from '../../state/view';
 import classes from './flows.module.css';
 
 export function FlowDetails({ row }: { row: FlowRow }) {
-  const { setView } = useView();
+  const { view, setView } = useView();
   const navigate = useNavigate();
-  const { client, server } = flowEnds(row);
+  const { client, server } = flowEnds(row, view.level);
   const details = encodeDetails({ kind: 'pair', client: client.entity, server: server.entity });
   return (
     <div className={classes.details}>

@@ -4,6 +4,7 @@ import { IconArrowDownLeft, IconArrowUpRight, IconFilterOff, IconQuestionMark, I
 import { useCallback } from 'react';
 import type { FlowRow } from '../../api/types';
 import type { ColumnDef } from '../../domain/columns';
+import type { Level } from '../../domain/entity';
 import { flowEnds, flowKey, flowNumber, type FlowEnd } from '../../domain/flow';
 import { isMetric } from '../../domain/metrics';
 import { formatMoment, formatMomentExact } from '../../domain/time';
@@ -27,6 +28,7 @@ interface FlowsTableProps {
 }
 
 export function FlowsTable({ flows, rows, columns, opened, onToggle, onAtTop }: FlowsTableProps) {
+  const { level } = useView().view;
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = flows;
   const onEnd = useCallback(() => {
     if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
@@ -47,7 +49,7 @@ export function FlowsTable({ flows, rows, columns, opened, onToggle, onAtTop }: 
         columns={columns}
         rows={rows}
         rowKey={flowKey}
-        cell={flowCell}
+        cell={(row, column) => flowCell(row, column, level)}
         onOpen={(row) => onToggle(flowKey(row))}
         expanded={{ keys: opened, render: (row) => <FlowDetails row={row} /> }}
         onEnd={onEnd}
@@ -59,9 +61,9 @@ export function FlowsTable({ flows, rows, columns, opened, onToggle, onAtTop }: 
   );
 }
 
-function flowCell(row: FlowRow, column: ColumnDef) {
+function flowCell(row: FlowRow, column: ColumnDef, level: Level) {
   if (column.id === 'time') return <TimeCell row={row} />;
-  if (column.id === 'client' || column.id === 'server') return <EndCell end={flowEnds(row)[column.id]} />;
+  if (column.id === 'client' || column.id === 'server') return <EndCell end={flowEnds(row, level)[column.id]} />;
   if (column.id === 'direction') return <DirectionCell direction={String(row['direction'] ?? 'unknown')} />;
   if (column.numeric) {
     return isMetric(column.id) ? (
@@ -92,7 +94,7 @@ function EndCell({ end }: { end: FlowEnd }) {
   const named = end.entity.name !== end.address && !end.address.startsWith(`${end.entity.name}:`);
   return (
     <span className={classes.end}>
-      {named && <EntityLabel entity={{ ...end.entity, host: null, id: end.entity.id }} />}
+      {named && <EntityLabel entity={end.entity} qualified={false} />}
       <span className={named ? classes.address : classes.text}>{end.address}</span>
     </span>
   );

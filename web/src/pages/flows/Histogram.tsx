@@ -1,11 +1,11 @@
-// How many flow rows there were at each time, stacked by what is chosen. Drag chooses a time.
+// What flowed at each time, stacked by what is chosen. Drag chooses a time.
 import { SegmentedControl, Skeleton, useComputedColorScheme } from '@mantine/core';
 import { useMemo, useState } from 'react';
 import { seriesColor } from '../../base/palette';
 import type { SeriesAnswer, SeriesLine } from '../../api/types';
-import { stackLines, type DrawnLine, type Values } from '../../domain/chart';
+import { drawnValues, stackLines, type DrawnLine, type Values } from '../../domain/chart';
 import { absoluteRange, formatMoment } from '../../domain/time';
-import { formatCount } from '../../domain/units';
+import { formatDrawn, formatMetric, isDrawnAsRate } from '../../domain/metrics';
 import { Failure } from '../../parts/States';
 import { TimeChart } from '../../parts/TimeChart';
 import { useHistogram } from '../../state/queries';
@@ -17,6 +17,20 @@ const stacks = [
   { value: 'transport', label: 'Protocol' },
 ] as const;
 
+const shownMetrics = [
+  { value: 'traffic', label: 'Traffic' },
+  { value: 'connections', label: 'Connections' },
+] as const;
+
+type Shown = (typeof shownMetrics)[number]['value'];
+
+const metricsOf: Record<Shown, readonly string[]> = {
+  traffic: ['bytes_sent', 'bytes_received'],
+  connections: ['connections'],
+};
+
+const unitOf: Record<Shown, string> = { traffic: 'bytes_sent', connections: 'connections' };
+
 const zoomMinMs = 2_000;
 
 function nameOf(line: SeriesLine, stack: string): string {
@@ -24,20 +38,25 @@ function nameOf(line: SeriesLine, stack: string): string {
   return line.group?.[stack] ?? 'unknown';
 }
 
-function valuesOf(line: SeriesLine): Values {
-  return Object.values(line.metrics)[0] ?? [];
+/** Both directions of a conversation together. */
+function valuesOf(line: SeriesLine, shown: Shown, stepS: number): Values {
+  const [first = [], second = []] = metricsOf[shown].map((name) =>
+    drawnValues(name, line.metrics[name] ?? [], stepS),
+  );
+  return first.map((value, index) => (value ?? 0) + (second[index] ?? 0));
 }
 
-function linesOf(answer: SeriesAnswer | undefined, stack: string): DrawnLine[] {
-  const lines = [...(answer?.series ?? [])].sort((a, b) => nameOf(a, stack).localeCompare(nameOf(b, stack)));
+function linesOf(answer: SeriesAnswer | undefined, stack: string, shown: Shown): DrawnLine[] {
+  if (!answer) return [];
+  const lines = [...answer.series].sort((a, b) => nameOf(a, stack).localeCompare(nameOf(b, stack)));
   return stackLines(
     lines.map((line, index) => ({
-      metric: nameOf(line, stack),
+      metric: unitOf[shown],
       label: nameOf(line, stack),
       kind: 'bar',
       side: 'up',
-      color: index === 0 ? 0 : index === 1 ? 1 : index + 1,
-      own: valuesOf(line).map((value) => value ?? 0),
+      color: index,
+      own: valuesOf(line, shown, answer.step_s),
     })),
   );
 }
@@ -47,22 +66,30 @@ export function Histogram({ every }: { every: number }) {
   const scheme = useComputedColorScheme('light');
   const [cursor, setCursor] = useState<number | null>(null);
   const stack = stacks.find(({ value }) => value === view.stack)?.value ?? 'direction';
-  const histogram = useHistogram(scope, stack, { every });
+  const shown = shownMetrics.find(({ value }) => value === view.shown)?.value ?? 'traffic';
+  const options = useMemo(() => ({ metrics: metricsOf[shown], groupBy: stack }), [shown, stack]);
+  const histogram = useHistogram(scope, options, { every });
   const { data } = histogram;
-  const lines = useMemo(() => linesOf(data, stack), [data, stack]);
+  const lines = useMemo(() => linesOf(data, stack, shown), [data, stack, shown]);
 
   if (histogram.error && !data) {
     return <Failure compact error={histogram.error} what="The timeline" onRetry={() => void histogram.refetch()} />;
   }
   const time = cursor === null ? undefined : data?.times_ms[cursor];
-  const shown = (line: DrawnLine) =>
-    time !== undefined && cursor !== null
-      ? (line.own[cursor] ?? 0)
-      : line.own.reduce<number>((sum, value) => sum + (value ?? 0), 0);
+  const valueOf = (line: DrawnLine) => {
+    if (time !== undefined && cursor !== null) return formatDrawn(unitOf[shown], line.own[cursor]);
+    const sum = line.own.reduce<number>((total, value) => total + (value ?? 0), 0);
+    return formatMetric(unitOf[shown], isDrawnAsRate(unitOf[shown]) ? sum * (data?.step_s ?? 0) : sum);
+  };
   return (
     <section aria-label="Flows over time">
       <div className={classes.histogramHead}>
-        <h3 className={classes.title}>Flow rows</h3>
+        <SegmentedControl
+          aria-label="What the timeline shows"
+          value={shown}
+          onChange={(value) => setView({ shown: value === 'traffic' ? undefined : value }, { replace: true })}
+          data={shownMetrics.map((item) => ({ ...item }))}
+        />
         <dl className={classes.legend}>
           {lines.map((line) => (
             <div key={line.label}>
@@ -70,7 +97,7 @@ export function Histogram({ every }: { every: number }) {
                 <span className={classes.swatch} style={{ background: seriesColor(scheme, line.color) }} />
                 {line.label}
               </dt>
-              <dd>{formatCount(shown(line))}</dd>
+              <dd>{valueOf(line)}</dd>
             </div>
           ))}
         </dl>
@@ -86,11 +113,11 @@ export function Histogram({ every }: { every: number }) {
       {data ? (
         <div data-dimmed={histogram.isPlaceholderData || undefined} className={classes.plot}>
           <TimeChart
-            label="Flow rows over time"
+            label="Flows over time"
             timesMs={data.times_ms}
             lines={lines}
             window={data.window}
-            format={formatCount}
+            format={(value) => formatDrawn(unitOf[shown], value)}
             height={92}
             syncKey="flows"
             onCursor={setCursor}

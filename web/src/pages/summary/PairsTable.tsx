@@ -32,6 +32,12 @@ function detailsOf(row: PairRow): string {
   return encodeDetails({ kind: 'pair', client: row.client, server: row.server });
 }
 
+/** A pair that did not talk then has totals of 0, and no means at all. */
+function before(row: PairRow, name: string): number | null {
+  if (row.previous) return row.previous[name] ?? null;
+  return metricShape(name) === 'mean' ? null : 0;
+}
+
 /** Totals get a bar for their share of the largest; a mean has no share of anything. */
 function largestOf(rows: readonly PairRow[], columns: readonly ColumnDef[]): Map<string, number> {
   const largest = new Map<string, number>();
@@ -73,7 +79,7 @@ export function PairsTable({ summary, sort, columns }: PairsTableProps) {
         name={column.id}
         value={value}
         share={most ? (value ?? 0) / most : undefined}
-        before={compared ? (row.previous?.[column.id] ?? 0) : undefined}
+        before={compared ? before(row, column.id) : undefined}
       />
     );
   };

@@ -1,6 +1,6 @@
 // The summary: every client and server that talk, with their metrics, and how these moved in time.
 import { useMemo } from 'react';
-import { pairColumns } from '../../domain/columns';
+import { pairColumns, widenForChange } from '../../domain/columns';
 import { isMetric } from '../../domain/metrics';
 import { AnalysisCharts } from '../../parts/AnalysisCharts';
 import { ListLayout } from '../../parts/ListLayout';
@@ -13,14 +13,15 @@ import { SummaryBar } from './SummaryBar';
 import classes from './summary.module.css';
 
 const defaultSort = '-bytes_sent';
+const comparedColumns = widenForChange(pairColumns);
 const allMetrics = pairColumns.map((column) => column.id).filter(isMetric);
 
 export default function SummaryPage() {
   const { view, scope } = useView();
-  const columns = useColumnChoice('pairs', pairColumns);
   const [charts, toggleCharts] = useChartsShown();
   const sort = view.sort ?? defaultSort;
   const compare = view.compare === 'previous';
+  const columns = useColumnChoice('pairs', compare ? comparedColumns : pairColumns);
   const options = useMemo(
     () => ({ metrics: allMetrics, sort, compare: view.compare }),
     [sort, view.compare],
