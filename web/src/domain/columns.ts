@@ -4,6 +4,8 @@ import { l4Columns, l4Metrics, type ColumnSchema } from './schema.gen';
 export interface ColumnDef {
   id: string;
   label: string;
+  /** The whole name, where the label is cut to fit its column. */
+  name?: string;
   doc: string;
   /** Width in pixels, at least. */
   width: number;
@@ -46,6 +48,7 @@ function metricColumn(name: string, shown: boolean, sortable: boolean): ColumnDe
   return {
     id: name,
     label,
+    name: known?.label ?? name,
     doc: known ? `${known.label}: ${known.doc}` : name,
     width: Math.max(86, 32 + label.length * 7),
     numeric: true,

@@ -74,7 +74,7 @@ export function quickFilterSections(levels: readonly Level[]): FilterSection[] {
 }
 
 /** Open until someone closes them. */
-export const openAtFirst: readonly string[] = ['process', 'client_process', 'server_process', 'server_port'];
+export const openAtFirst: readonly string[] = ['client_process', 'server_process', 'server_port'];
 
 export const directions = ['outgoing', 'incoming'] as const;
 export const transports = [null, 'tcp', 'udp'] as const;

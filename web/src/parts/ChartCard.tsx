@@ -77,6 +77,9 @@ export function ChartCard(props: ChartCardProps) {
   );
 }
 
+/** Where there are more lines, those with nothing in them are not told. */
+const legendLinesMax = 3;
+
 interface LegendProps {
   lines: readonly DrawnLine[];
   totals: Metrics | undefined;
@@ -85,9 +88,10 @@ interface LegendProps {
 
 function Legend({ lines, totals, cursor }: LegendProps) {
   const scheme = useComputedColorScheme('light');
+  const told = lines.filter((line) => lines.length <= legendLinesMax || totals?.[line.metric]);
   return (
     <dl className={classes.legend}>
-      {lines.map((line) => {
+      {(told.length > 0 ? told : lines.slice(0, legendLinesMax)).map((line) => {
         const total = totals?.[line.metric];
         const text = cursor === null ? formatMetric(line.metric, total) : formatDrawn(line.metric, line.own[cursor]);
         const shape = line.kind === 'bar' ? 'bar' : 'line';

@@ -43,7 +43,7 @@ function ColumnList({ columns }: { columns: ColumnControls }) {
             onDrop={() => dragged !== null && columns.move(dragged, column.id)}
           >
             <Checkbox
-              label={column.label}
+              label={column.name ?? column.label}
               checked={visible.has(column.id)}
               disabled={visible.has(column.id) && visible.size === 1}
               onChange={(event) => columns.show(column.id, event.currentTarget.checked)}

@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { addressText, flowEnds, flowFacts, flowKey, flowNumber, type FlowRow } from './flow';
+
+const row: FlowRow = {
+  window_start_ms: 1_795_262_400_000,
+  window_ms: 10_000,
+  agent: 'a1',
+  direction: 'outgoing',
+  transport: 'tcp',
+  family: 'ipv4',
+  local_ip: '10.0.0.1',
+  remote_ip: '93.184.216.34',
+  remote_port: 443,
+  pid: 812,
+  local_process: 'curl',
+  local_host: 'web',
+  remote_domain: 'example.org',
+  bytes_sent: 1240,
+  rtt_us_sum: 3000,
+  rtt_samples: 4,
+};
+
+describe('a flow row', () => {
+  it('has a client and a server', () => {
+    const { client, server } = flowEnds(row, 'process');
+    expect(client).toEqual({
+      entity: { kind: 'process', id: 'web/curl', name: 'curl', host: 'web' },
+      address: '10.0.0.1',
+    });
+    expect(server.entity).toEqual({ kind: 'external', id: 'example.org', name: 'example.org' });
+    expect(server.address).toBe('93.184.216.34:443');
+  });
+
+  it('is turned round where the remote end opened it', () => {
+    const { client, server } = flowEnds({ ...row, direction: 'incoming' }, 'process');
+    expect([client.entity.name, server.entity.name]).toEqual(['example.org', 'curl']);
+  });
+
+  it('names the ends at the level', () => {
+    expect(flowEnds(row, 'host').client.entity).toEqual({ kind: 'host', id: 'web', name: 'web' });
+  });
+
+  it('gives means from sums and samples, and nothing from nothing', () => {
+    expect(flowNumber(row, 'rtt_us')).toBe(750);
+    expect(flowNumber(row, 'jitter_us')).toBeNull();
+    expect(flowNumber({ ...row, rtt_samples: 0 }, 'rtt_us')).toBeNull();
+    expect(flowNumber(row, 'bytes_sent')).toBe(1240);
+    expect(flowNumber(row, 'bytes_received')).toBeNull();
+  });
+
+  it('is told apart by its identity, not by its counters', () => {
+    expect(flowKey({ ...row, bytes_sent: 5 })).toBe(flowKey(row));
+    expect(flowKey({ ...row, pid: 5 })).not.toBe(flowKey(row));
+    expect(flowKey({ ...row, remote_port: null })).not.toBe(flowKey(row));
+  });
+
+  it('shows what is known and only that', () => {
+    const facts = flowFacts(row).flatMap((group) => group.facts);
+    const of = (column: string) => facts.find((fact) => fact.column === column);
+    expect(of('remote_process')).toBeUndefined();
+    expect(of('bytes_sent')).toMatchObject({ text: '1.24 kB', exact: '1,240 bytes', clause: null });
+    expect(of('remote_domain')).toMatchObject({ clause: 'remote_domain:example.org' });
+    expect(of('rtt_us')).toMatchObject({ text: '750 µs' });
+    expect(of('rtt_us_sum')).toBeUndefined();
+  });
+
+  it('puts IPv6 addresses in brackets before a port', () => {
+    expect(addressText('::1', 80)).toBe('[::1]:80');
+    expect(addressText('::1', null)).toBe('::1');
+  });
+});
