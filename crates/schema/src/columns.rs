@@ -174,7 +174,8 @@ pub const L4_FLOWS: &[Column] = &[
     Column::new("netns", U32, Key, "network namespace of the socket (inode number)"),
     Column::new("pid", U32, Key, "process id (thread group) that owns the local end"),
     text("local_process", "command name of the process at the local end"),
-    text("remote_process", "command name at the other end, where that end is observed too"),
+    text("remote_process", "command name at the other end, where that end is observed too")
+        .origin(AgentOrServer),
     text("local_container", "container id at the local end, from its cgroup"),
     text("remote_container", "container id at the other end").origin(AgentOrServer),
     text("local_host", "host of the local end").required(),

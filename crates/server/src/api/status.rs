@@ -1,0 +1,93 @@
+//! `GET /status`: version, agents, losses and store.
+
+use axum::Json;
+use axum::extract::State;
+use weir_model::{Layer, Level, Perspective};
+use weir_query::{Answer, Expr, Question, Shape, TimeWindow};
+use weir_store::{Store, StoreError};
+
+use super::params::NoParams;
+use super::status_types::{Agent, Status};
+use crate::ask::losses_of;
+use crate::ingest::AgentView;
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// Losses and levels are those of the last 15 minutes.
+const RECENT_MS: i64 = 15 * 60_000;
+
+/// State of the server, its agents and its store.
+#[utoipa::path(
+    get,
+    path = "/api/v1/status",
+    responses(
+        (status = OK, body = Status),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn status(State(state): State<AppState>, _: NoParams) -> Result<Json<Status>, Problem> {
+    let now_ms = state.now_ms();
+    let window = TimeWindow { from_ms: now_ms - RECENT_MS, to_ms: now_ms };
+    let (store, losses, levels) = state
+        .with_store(move |store| {
+            let losses = store.losses(window.from_ms, window.to_ms)?;
+            Ok((store.status()?, losses, levels(store, window)?))
+        })
+        .await?;
+    Ok(Json(Status {
+        version: env!("CARGO_PKG_VERSION"),
+        now_ms,
+        started_ms: state.started_ms,
+        levels: levels.into_iter().map(Level::as_str).collect(),
+        agents: state.registry.view(now_ms).into_iter().map(agent).collect(),
+        losses: losses_of(losses),
+        store: store.into(),
+    }))
+}
+
+fn agent(view: AgentView) -> Agent {
+    let name = view.agent.clone();
+    let losses = view.losses.into_iter().map(|loss| (name.clone(), loss)).collect();
+    Agent {
+        agent: view.agent,
+        host: view.host,
+        version: view.version,
+        last_seen_ms: view.last_seen_ms,
+        last_window_ms: view.last_window_ms,
+        sequence: view.sequence,
+        clock_ahead_ms: view.clock_ahead_ms,
+        is_stale: view.is_stale,
+        rows: view.rows,
+        losses: losses_of(losses),
+    }
+}
+
+/// Processes and hosts are always there; the other levels where something is named by them.
+fn levels(store: &dyn Store, window: TimeWindow) -> Result<Vec<Level>, StoreError> {
+    let named = [
+        (Level::Pod, "local_pod"),
+        (Level::Deployment, "local_deployment"),
+        (Level::Service, "local_service"),
+    ];
+    let answer = store.ask(&Question {
+        layer: Layer::L4,
+        window,
+        perspective: Perspective::Merged,
+        filter: Expr::all(),
+        shape: Shape::Facets {
+            fields: named.iter().map(|(_, field)| (*field).to_owned()).collect(),
+            limit: 2,
+        },
+    })?;
+    let mut levels = vec![Level::Process, Level::Host];
+    if let Answer::Facets(facets) = answer {
+        for (level, field) in named {
+            let mut facets = facets.iter().filter(|facet| facet.field == field);
+            if facets.any(|facet| facet.values.iter().any(|value| value.value.is_some())) {
+                levels.push(level);
+            }
+        }
+    }
+    Ok(levels)
+}

@@ -1,0 +1,157 @@
+//! Shapes of `GET /status` and `GET /schema`.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
+use weir_model::{Layer, Level};
+
+use super::types::{Incomplete, words};
+
+/// State of the server, its agents and its store.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Status {
+    pub version: &'static str,
+    pub now_ms: i64,
+    pub started_ms: i64,
+    /// Levels that the stored data can be grouped by.
+    pub levels: Vec<&'static str>,
+    pub agents: Vec<Agent>,
+    /// What was lost, dropped or discarded in the last 15 minutes.
+    pub losses: Vec<Incomplete>,
+    pub store: StoreState,
+}
+
+/// One agent as the server knows it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Agent {
+    pub agent: String,
+    /// `null` where it has sent nothing since this server started.
+    pub host: Option<String>,
+    pub version: Option<String>,
+    /// When a batch of it arrived last; after a restart of the server the end of its last stored
+    /// window, until it sends again.
+    pub last_seen_ms: i64,
+    /// End of its last window, by its own clock.
+    pub last_window_ms: Option<i64>,
+    /// Sequence number of its last batch.
+    pub sequence: Option<u64>,
+    /// How far its clock is ahead of the server's, milliseconds, as of its last batch.
+    pub clock_ahead_ms: Option<i64>,
+    /// Nothing came for so long that its data are missing.
+    pub is_stale: bool,
+    /// Since this server started.
+    pub rows: u64,
+    pub losses: Vec<Incomplete>,
+}
+
+/// State of the store.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct StoreState {
+    /// `parquet` or `clickhouse`.
+    pub kind: &'static str,
+    pub rows: u64,
+    pub bytes: u64,
+    pub files: u64,
+    /// Rows that are durable in the journal and not yet in a file.
+    pub journal_rows: u64,
+    /// Earliest and latest window start that is stored.
+    pub oldest_ms: Option<i64>,
+    pub newest_ms: Option<i64>,
+    pub retention_s: u64,
+    /// Files that were found unreadable and set aside.
+    pub corrupt_files: u64,
+}
+
+impl From<weir_store::StoreStatus> for StoreState {
+    fn from(status: weir_store::StoreStatus) -> Self {
+        Self {
+            kind: status.kind,
+            rows: status.rows,
+            bytes: status.bytes,
+            files: status.files,
+            journal_rows: status.journal_rows,
+            oldest_ms: status.oldest_ms,
+            newest_ms: status.newest_ms,
+            retention_s: status.retention_s,
+            corrupt_files: status.corrupt_files,
+        }
+    }
+}
+
+/// The schema: what is stored, what a filter may name, which metrics there are.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SchemaAnswer {
+    pub format_version: u32,
+    pub tables: Vec<TableSchema>,
+    pub metrics: Vec<MetricSchema>,
+    #[schema(schema_with = level_list)]
+    pub levels: Vec<&'static str>,
+}
+
+/// One table.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TableSchema {
+    pub name: &'static str,
+    pub columns: Vec<ColumnSchema>,
+    pub fields: Vec<FieldSchema>,
+}
+
+/// One stored column.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ColumnSchema {
+    pub name: &'static str,
+    /// `u16`, `u32`, `u64`, `timestamp_ms`, `text` or `ip`.
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    pub ty: weir_schema::ColumnType,
+    /// `none`, `bytes`, `packets`, `count`, `microseconds` or `milliseconds`.
+    #[schema(value_type = String)]
+    pub unit: weir_schema::Unit,
+    /// How rows merge: `key`, `sum`, `min`, `max` or `last`.
+    #[schema(value_type = String)]
+    pub merge: weir_schema::Merge,
+    pub nullable: bool,
+    pub filterable: bool,
+    pub since: u32,
+    pub doc: &'static str,
+}
+
+/// One field of the filter language.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct FieldSchema {
+    pub name: String,
+    /// `text`, `ip` or `number`.
+    #[schema(value_type = String)]
+    pub kind: weir_schema::FieldKind,
+    /// `flow`, `local`, `remote`, `client`, `server` or `either`.
+    #[schema(value_type = String)]
+    pub side: weir_schema::Side,
+    pub column: &'static str,
+    /// Identity: it can be grouped by and has facets.
+    pub is_key: bool,
+    pub doc: &'static str,
+}
+
+/// One metric.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct MetricSchema {
+    pub name: &'static str,
+    #[schema(schema_with = layers)]
+    pub layer: &'static str,
+    #[schema(value_type = String)]
+    pub unit: weir_schema::Unit,
+    /// The metric that this one is when the conversation is read from its other end.
+    pub mirror: Option<&'static str>,
+    pub label: &'static str,
+    pub doc: &'static str,
+}
+
+fn layers() -> Object {
+    words(Layer::ALL.iter().map(|layer| layer.as_str()))
+}
+
+fn level_list() -> utoipa::openapi::schema::Array {
+    utoipa::openapi::schema::ArrayBuilder::new()
+        .items(words(Level::ALL.iter().map(|level| level.as_str())))
+        .build()
+}
