@@ -1,0 +1,16 @@
+// Tests in a real browser: one server, one stream of traffic and one browser for all files.
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    root: import.meta.dirname,
+    include: ['**/*.test.ts'],
+    environment: 'node',
+    globalSetup: ['./lab/setup.ts'],
+    fileParallelism: false,
+    maxWorkers: 1,
+    testTimeout: 90_000,
+    hookTimeout: 180_000,
+    reporters: ['default', './tally.ts'],
+  },
+});
