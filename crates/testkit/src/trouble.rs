@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_micros(200);
 /// Packets in flight on one direction of a line; more are dropped, as a router would.
 const IN_FLIGHT_MAX: usize = 10_000;
 
-/// Drops `permille` of the TCP packets that arrive at `host`, at random.
+/// Drops `permille` (below 1000) of the TCP packets that arrive at `host`, at random.
 ///
 /// The rules are gone with the host.
 pub fn drop_packets(host: &Host, permille: u16) -> Result<()> {
@@ -33,6 +33,11 @@ pub fn drop_packets(host: &Host, permille: u16) -> Result<()> {
 /// Drops silently every TCP packet that arrives at `host` for `port`, as a firewall does.
 pub fn drop_port(host: &Host, port: u16) -> Result<()> {
     rule(host, &format!("tcp dport {port} counter name dropped drop"))
+}
+
+/// Drops silently every TCP packet that arrives at `host` from `port` of another host.
+pub fn drop_answers(host: &Host, port: u16) -> Result<()> {
+    rule(host, &format!("tcp sport {port} counter name dropped drop"))
 }
 
 /// Refuses TCP packets for `port` with ICMP's "administratively prohibited".
