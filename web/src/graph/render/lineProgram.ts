@@ -12,8 +12,6 @@ export interface LineLook {
   isDashed: boolean;
 }
 
-const segments = 14;
-
 const vertexShader = /* glsl */ `
 attribute vec3 a_strip;
 attribute vec2 a_source;
@@ -118,7 +116,7 @@ void main() {
 `;
 
 /** Along the ribbon in pairs (how far, which side, 0), then the arrow's base (1) and tip (2). */
-function strip(): number[][] {
+function strip(segments: number): number[][] {
   const points: number[][] = [];
   for (let i = 0; i <= segments; i += 1) {
     points.push([i / segments, -1, 0], [i / segments, 1, 0]);
@@ -129,12 +127,19 @@ function strip(): number[][] {
 
 const uniforms = ['u_matrix', 'u_dimensions', 'u_sizeRatio', 'u_pixelRatio'] as const;
 
-export class MapLineProgram extends EdgeProgram<(typeof uniforms)[number]> {
+const fineStrip = strip(14);
+const coarseStrip = strip(5);
+
+export class FineLineProgram extends EdgeProgram<(typeof uniforms)[number]> {
   override drawLabel = undefined;
+
+  protected strip(): number[][] {
+    return fineStrip;
+  }
 
   getDefinition() {
     const { FLOAT, UNSIGNED_BYTE, TRIANGLE_STRIP } = WebGLRenderingContext;
-    const constant = strip();
+    const constant = this.strip();
     return {
       VERTICES: constant.length,
       VERTEX_SHADER_SOURCE: vertexShader,
@@ -185,5 +190,12 @@ export class MapLineProgram extends EdgeProgram<(typeof uniforms)[number]> {
     gl.uniform2f(at['u_dimensions'] ?? null, width * pixelRatio, height * pixelRatio);
     gl.uniform1f(at['u_sizeRatio'] ?? null, params.sizeRatio);
     gl.uniform1f(at['u_pixelRatio'] ?? null, pixelRatio);
+  }
+}
+
+/** Fewer corners to a curve, for maps with so many lines that none is looked at closely. */
+export class CoarseLineProgram extends FineLineProgram {
+  protected override strip(): number[][] {
+    return coarseStrip;
   }
 }

@@ -16,6 +16,7 @@ const fade = 0.86;
 
 export type NodeDisplay = NodeLook & { size: number; zIndex: number; hidden: boolean };
 export type LineDisplay = LineLook & {
+  type: 'fine' | 'coarse';
   size: number;
   color: string;
   zIndex: number;
@@ -47,6 +48,9 @@ export function nodeDisplay(
   };
 }
 
+/** With more lines than this, curves have fewer corners, and faded ones are left out. */
+export const fineLinesMax = 3000;
+
 /** Lines are ordered by width: the heaviest are drawn last, over the others. */
 const widthLayers = 8;
 
@@ -57,13 +61,15 @@ export function lineDisplay(
   lineCount: number,
 ): LineDisplay {
   const color = stepColor(theme, line.step);
+  const isMany = lineCount > fineLinesMax;
   const opacity = opacityOf(standing, line.step === null, lineCount);
   const returns = line.hasArrow ? 1 : 0.62;
   return {
     size: line.width,
     color: withAlpha(color, standing === 'faded' ? opacity : opacity * returns),
     zIndex: Math.min(widthLayers - 1, Math.round(line.width)) + (standing === 'near' ? 20 : 0),
-    hidden: standing === 'hidden',
+    type: isMany ? 'coarse' : 'fine',
+    hidden: standing === 'hidden' || (isMany && standing === 'faded'),
     curvature: line.curvature,
     hasArrow: line.hasArrow,
     isDashed: line.step === null,
@@ -72,7 +78,7 @@ export function lineDisplay(
 
 /** The more lines, the thinner the ink, so that density reads as density. */
 function opacityOf(standing: Standing, isGrey: boolean, lineCount: number): number {
-  if (standing === 'faded') return lineCount > 2000 ? 0.02 : 0.1;
+  if (standing === 'faded') return 0.1;
   if (standing === 'near') return 1;
   const crowd = Math.max(0.09, Math.min(0.85, 0.85 * (120 / lineCount) ** 0.45));
   return isGrey ? crowd * 0.9 : crowd;

@@ -112,7 +112,7 @@ void main() {
   float inside = clamp(0.5 - d * v_radius, 0.0, 1.0);
   float inFill = clamp(0.5 - (d + ringWidth) * v_radius, 0.0, 1.0);
   vec4 ring = mix(mix(v_fill, v_ring, 0.26), v_ring, ringShare());
-  vec4 color = v_radius < 5.0 * u_pixelRatio ? v_ring : mix(ring, v_fill, inFill);
+  vec4 color = v_radius < 3.6 * u_pixelRatio ? v_ring : mix(ring, v_fill, inFill);
   if (v_radius > 7.0 * u_pixelRatio) {
     vec2 cell = v_p / 1.24 + 0.5;
     if (cell.x > 0.0 && cell.x < 1.0 && cell.y > 0.0 && cell.y < 1.0) {

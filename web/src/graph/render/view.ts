@@ -2,24 +2,21 @@
 // stands out; tells what is pointed at, clicked and dragged. Knows nothing of React or the API.
 import Graph from 'graphology';
 import Sigma from 'sigma';
-import type { Emphasis, Pointed } from '../emphasis';
+import type { Emphasis } from '../emphasis';
 import type { Point } from '../layout/types';
 import type { Scene, SceneGroup, SceneLine, SceneNode } from '../scene';
 import { cameraAt, centreOf, fitCamera, pinExtent, scaleMax, scaleMin } from './camera';
-import { curveMiddle } from './curve';
+import { curveMiddle, loop } from './curve';
 import { GroupLayer } from './groupLayer';
 import { LabelLayer, type LabelNode, type LabelValue } from './labelLayer';
-import { MapLineProgram } from './lineProgram';
-import { lineDisplay, nodeDisplay, type Standing } from './look';
+import { LineHits, type LoopPlace } from './lineHits';
+import { CoarseLineProgram, FineLineProgram } from './lineProgram';
+import { fineLinesMax, lineDisplay, nodeDisplay, type Standing } from './look';
 import { MapNodeProgram } from './nodeProgram';
+import { MapPointer, type PointerEvents } from './pointer';
 import type { MapTheme } from './theme';
 
-export interface MapViewEvents {
-  /** With the pointer's place in the container. */
-  point(pointed: Pointed, at: Point): void;
-  click(pointed: Pointed, at: Point): void;
-  doubleClick(key: string): void;
-  dragEnd(key: string, place: Point): void;
+export interface MapViewEvents extends PointerEvents {
   /** After each frame: overlays that hang on a node follow it here. */
   frame(): void;
 }
@@ -38,10 +35,11 @@ export interface Highlight {
 const moveMs = 320;
 /** Values are written on at most so many lines at a time. */
 const valuesMax = 24;
-const doubleClickMs = 350;
+/** How near the pointer must come to a line. */
+const hitPixels = 7;
 
 export class MapView {
-  private readonly graph = new Graph({ type: 'directed', multi: true, allowSelfLoops: true });
+  private graph = newGraph();
   private readonly sigma: Sigma;
   private readonly labels: LabelLayer;
   private readonly rooms: GroupLayer;
@@ -50,8 +48,8 @@ export class MapView {
   private nodes = new Map<string, SceneNode>();
   private lines = new Map<string, SceneLine>();
   private byRadius: SceneNode[] = [];
-  private dragged: { key: string; moved: boolean } | null = null;
-  private lastClick = { key: '', at: 0 };
+  private hits: LineHits | null = null;
+  private readonly pointer: MapPointer;
 
   constructor(
     private readonly container: HTMLElement,
@@ -61,15 +59,14 @@ export class MapView {
   ) {
     this.sigma = new Sigma(this.graph, container, {
       allowInvalidContainer: true,
-      enableEdgeEvents: true,
       renderLabels: false,
       zIndex: true,
       stagePadding: 0,
       defaultNodeType: 'map',
-      defaultEdgeType: 'map',
+      defaultEdgeType: 'fine',
       nodeProgramClasses: { map: MapNodeProgram },
       nodeHoverProgramClasses: { map: MapNodeProgram },
-      edgeProgramClasses: { map: MapLineProgram },
+      edgeProgramClasses: { fine: FineLineProgram, coarse: CoarseLineProgram },
       itemSizesReference: 'screen',
       zoomToSizeRatioFunction: sizeRatio,
       minCameraRatio: 1 / scaleMax,
@@ -82,13 +79,18 @@ export class MapView {
     this.labels = new LabelLayer(this.sigma.createCanvas('names', { afterLayer: 'nodes' }));
     this.rooms = new GroupLayer(this.sigma.createCanvas('rooms', { beforeLayer: 'edges' }));
     this.sigma.on('afterRender', () => this.afterRender());
-    this.listen();
+    const targets = {
+      edgeAt: (at: Point) => this.edgeAt(at),
+      move: (key: string, place: Point) => this.setPlace(key, place),
+    };
+    this.pointer = new MapPointer(this.sigma, targets, events);
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(container);
   }
 
   stop(): void {
     this.observer.disconnect();
+    this.pointer.stop();
     this.sigma.kill();
   }
 
@@ -98,18 +100,38 @@ export class MapView {
     this.nodes = new Map(scene.nodes.map((node) => [node.key, node]));
     this.lines = new Map(scene.lines.map((line) => [line.key, line]));
     this.byRadius = [...scene.nodes].sort((a, b) => b.radius - a.radius);
+    this.hits = null;
+    this.sigma.setSetting('hideEdgesOnMove', scene.lines.length > fineLinesMax);
+    if (this.isSameGraph(scene)) this.movePlaces(scene);
+    else this.replaceGraph(scene);
+  }
+
+  private isSameGraph({ nodes, lines }: Scene): boolean {
     const { graph } = this;
-    for (const key of graph.edges()) if (!this.lines.has(key)) graph.dropEdge(key);
-    for (const key of graph.nodes()) if (!this.nodes.has(key)) graph.dropNode(key);
+    return (
+      graph.order === nodes.length &&
+      graph.size === lines.length &&
+      nodes.every((node) => graph.hasNode(node.key)) &&
+      lines.every((line) => graph.hasEdge(line.key))
+    );
+  }
+
+  private movePlaces(scene: Scene): void {
     for (const { key, x, y } of scene.nodes) {
-      if (this.dragged?.key === key) continue;
-      if (graph.hasNode(key)) graph.mergeNodeAttributes(key, { x, y: -y });
-      else graph.addNode(key, { x, y: -y });
-    }
-    for (const { key, source, target } of scene.lines) {
-      if (!graph.hasEdge(key)) graph.addEdgeWithKey(key, source, target);
+      const old = this.place(key);
+      if (key === this.pointer.draggedKey || (old?.x === x && old.y === y)) continue;
+      this.graph.mergeNodeAttributes(key, { x, y: -y });
     }
     this.sigma.refresh();
+  }
+
+  /** At once rather than change by change: sigma does work for every single one. */
+  private replaceGraph(scene: Scene): void {
+    const graph = newGraph();
+    for (const { key, x, y } of scene.nodes) graph.addNode(key, { x, y: -y });
+    for (const { key, source, target } of scene.lines) graph.addEdgeWithKey(key, source, target);
+    this.graph = graph;
+    this.sigma.setGraph(graph);
   }
 
   setTheme(theme: MapTheme): void {
@@ -119,7 +141,8 @@ export class MapView {
 
   setHighlight(highlight: Highlight): void {
     this.highlight = highlight;
-    this.sigma.refresh();
+    // Bringing lines to the front means ordering all of them again.
+    this.sigma.refresh({ skipIndexation: this.lines.size > fineLinesMax });
   }
 
   fit(isAnimated: boolean): void {
@@ -202,7 +225,38 @@ export class MapView {
   }
 
   private setPlace(key: string, { x, y }: Point): void {
+    this.hits = null;
     this.graph.mergeNodeAttributes(key, { x, y: -y });
+    this.sigma.refresh({ partialGraph: { edges: this.graph.edges(key) }, schedule: true });
+  }
+
+  private edgeAt(at: Point): string | null {
+    this.hits ??= new LineHits(
+      this.scene.lines
+        .filter((line) => this.lineStanding(line) !== 'hidden')
+        .map(({ key, source, target, curvature }) => ({
+          key,
+          from: this.place(source) ?? { x: 0, y: 0 },
+          to: this.place(target) ?? { x: 0, y: 0 },
+          curvature,
+        })),
+    );
+    const { x, y } = this.sigma.viewportToGraph(at);
+    const tolerance = hitPixels / this.scale();
+    const key = this.hits.at({ x, y: -y }, tolerance, (line) => this.loopPlace(line));
+    return key === null ? null : (this.lines.get(key)?.edge ?? null);
+  }
+
+  private loopPlace(key: string): LoopPlace | null {
+    const line = this.lines.get(key);
+    const node = line && this.nodes.get(line.source);
+    const place = line && this.place(line.source);
+    if (!node || !place) return null;
+    const radius = this.sigma.scaleSize(node.radius) / this.scale();
+    return {
+      centre: { x: place.x, y: place.y - radius * loop.rise },
+      radius: radius * loop.radius,
+    };
   }
 
   private visiblePoints(): Point[] {
@@ -243,18 +297,18 @@ export class MapView {
   }
 
   private nodeLook(key: string) {
+    const { x, y } = this.graph.getNodeAttributes(key) as Point;
     const node = this.nodes.get(key);
-    if (!node) return { hidden: true };
+    if (!node) return { x, y, hidden: true };
     const isSelected = this.highlight.selected === key;
-    return { ...this.graph.getNodeAttributes(key), type: 'map',
-      ...nodeDisplay(node, this.theme, this.standing(key), isSelected) };
+    return { x, y, ...nodeDisplay(node, this.theme, this.standing(key), isSelected) };
   }
 
   private lineLook(key: string) {
     const line = this.lines.get(key);
     if (!line) return { hidden: true };
     const standing = this.lineStanding(line);
-    return { type: 'map', ...lineDisplay(line, this.theme, standing, this.lines.size) };
+    return lineDisplay(line, this.theme, standing, this.lines.size);
   }
 
   private afterRender(): void {
@@ -306,66 +360,27 @@ export class MapView {
     for (const line of this.scene.lines) {
       if (!line.hasArrow || !touched.edges.has(line.edge)) continue;
       const text = valueOf(line.edge);
-      const from = this.screenPlace(line.source);
-      const to = this.screenPlace(line.target);
-      if (!text || !from || !to) continue;
-      const at = curveMiddle(from, to, line.curvature, this.scale());
-      values.push({ key: line.key, ...at, text });
+      const middle = this.lineMiddle(line);
+      if (!text || !middle) continue;
+      const { x, y } = this.sigma.graphToViewport({ x: middle.x, y: -middle.y });
+      values.push({ key: line.key, x, y, text });
     }
     return values;
   }
 
-  private listen(): void {
-    const { sigma, events } = this;
-    const none: Pointed = null;
-    const edgeOf = (key: string): Pointed => ({
-      kind: 'edge',
-      key: this.lines.get(key)?.edge ?? key,
-    });
-    sigma.on('enterNode', ({ node, event }) => events.point({ kind: 'node', key: node }, event));
-    sigma.on('leaveNode', ({ event }) => events.point(none, event));
-    sigma.on('enterEdge', ({ edge, event }) => events.point(edgeOf(edge), event));
-    sigma.on('leaveEdge', ({ event }) => events.point(none, event));
-    sigma.on('clickEdge', ({ edge, event }) => events.click(edgeOf(edge), event));
-    sigma.on('clickStage', ({ event }) => events.click(none, event));
-    sigma.on('clickNode', ({ node, event }) => this.clickNode(node, event));
-    sigma.on('doubleClickNode', (payload) => payload.preventSigmaDefault());
-    sigma.on('downNode', ({ node, event }) => {
-      this.dragged = { key: node, moved: false };
-      event.preventSigmaDefault();
-    });
-    sigma.on('moveBody', ({ event }) => this.drag(event));
-    const drop = () => this.drop();
-    sigma.getMouseCaptor().on('mouseup', drop);
-    sigma.getTouchCaptor().on('touchup', drop);
+  private lineMiddle({ key, source, target, curvature }: SceneLine): Point | null {
+    if (source === target) {
+      const place = this.loopPlace(key);
+      return place && { x: place.centre.x, y: place.centre.y - place.radius };
+    }
+    const [from, to] = [this.place(source), this.place(target)];
+    if (!from || !to || (from.x === to.x && from.y === to.y)) return null;
+    return curveMiddle(from, to, curvature);
   }
+}
 
-  private clickNode(key: string, at: Point): void {
-    const now = performance.now();
-    const isSecond = this.lastClick.key === key && now - this.lastClick.at < doubleClickMs;
-    this.lastClick = { key: isSecond ? '' : key, at: now };
-    if (isSecond) this.events.doubleClick(key);
-    else this.events.click({ kind: 'node', key }, at);
-  }
-
-  private drag(event: Point & { preventSigmaDefault(): void; original: Event }): void {
-    if (!this.dragged) return;
-    const { x, y } = this.sigma.viewportToGraph(event);
-    if (!this.dragged.moved) this.events.point(null, event);
-    this.dragged.moved = true;
-    this.setPlace(this.dragged.key, { x, y: -y });
-    event.preventSigmaDefault();
-    event.original.preventDefault();
-    event.original.stopPropagation();
-  }
-
-  private drop(): void {
-    const { dragged } = this;
-    this.dragged = null;
-    if (!dragged?.moved) return;
-    const place = this.place(dragged.key);
-    if (place) this.events.dragEnd(dragged.key, place);
-  }
+function newGraph(): Graph {
+  return new Graph({ type: 'directed', multi: true, allowSelfLoops: true });
 }
 
 /** Items shrink slower than the map, so that they stay visible; closer up they grow with it. */

@@ -51,6 +51,7 @@ export function FillPanel(props: FillPanelProps) {
         description={metric(fill).doc}
         inputWrapperOrder={['label', 'input', 'description']}
         size="xs"
+        styles={{ description: { fontSize: 11.5, marginTop: 4 } }}
         searchable
         allowDeselect={false}
         maxDropdownHeight={360}

@@ -1,6 +1,6 @@
 // The drawn map inside React: hands scenes and highlights to the view, and its events back.
 import { useComputedColorScheme } from '@mantine/core';
-import { useEffect, useImperativeHandle, useRef, type KeyboardEvent, type Ref } from 'react';
+import { useEffect, useImperativeHandle, useLayoutEffect, useRef, type KeyboardEvent, type Ref } from 'react';
 import type { Pointed } from '../../graph/emphasis';
 import type { Point } from '../../graph/layout/types';
 import { readTheme } from '../../graph/render/theme';
@@ -35,7 +35,7 @@ export function MapCanvas(props: MapCanvasProps) {
     latest.current = props;
   });
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = container.current;
     if (!element) return;
     const events: MapViewEvents = {

@@ -105,14 +105,14 @@ function useHighlight({ controls, data, layout, pointing }: MapStageProps): High
     return {
       matched,
       isRestHidden,
-      touched: touched(model, pointed ?? chosen),
+      touched: touched(model, pointed ?? (query === '' ? chosen : null)),
       selected,
       valueOf: (edge: string) => {
         const value = metricsOf(edge);
         return value === null || value === undefined ? null : formatMetric(fill, value);
       },
     };
-  }, [model, matched, isRestHidden, pointed, chosen, selected, fill]);
+  }, [model, matched, isRestHidden, pointed, chosen, query, selected, fill]);
 }
 
 interface OverlaysProps extends MapStageProps {
@@ -164,6 +164,7 @@ function onMapKey(event: KeyboardEvent, view: MapView | null, props: MapStagePro
   else if (event.key === '-') view.zoom(1 / 1.5);
   else if (event.key === '0') view.fit(true);
   else if (event.key === 'Enter' && pointing.chosen) pointing.openMenuFromList(pointing.chosen);
+  else if (event.key === 'Escape' && pointing.menu.on) pointing.closeMenu();
   else if (event.key === 'Escape' && pointing.chosen && !controls.view.details) pointing.clear();
   else return;
   event.preventDefault();

@@ -31,7 +31,7 @@ export default function MapPage() {
   const changes = useChanges(model, data.question, data.isStale);
   const scene = useMapScene(layout.laidOut, settings.fill, bounds, changes);
   const actions = useMapActions(controls, model);
-  const pointing = usePointing(settings.selected, actions);
+  const pointing = usePointing(settings, actions);
   const [panels, setPanels] = usePanels();
 
   return (

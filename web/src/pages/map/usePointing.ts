@@ -4,6 +4,7 @@ import { useCallback, useEffect, useMemo, useState } from 'react';
 import type { Pointed } from '../../graph/emphasis';
 import type { Point } from '../../graph/layout/types';
 import type { MapActions } from './actions';
+import type { MapSettings } from './mapView';
 
 export interface Pointing {
   pointed: Pointed;
@@ -24,13 +25,17 @@ export interface Pointing {
 
 const noMenu = { on: null, at: null };
 
-export function usePointing(selected: string | null, actions: MapActions): Pointing {
+export function usePointing(
+  { selected, focus }: Pick<MapSettings, 'selected' | 'focus'>,
+  actions: MapActions,
+): Pointing {
   const [pointed, setPointed] = useState<Pointed>(null);
   const [at, setAt] = useState<Point | null>(null);
   const [path, setPath] = useState<string | null>(null);
   const [menu, setMenu] = useState<Pointing['menu']>(noMenu);
   const [reveal, setReveal] = useState(0);
   useEffect(() => setMenu(noMenu), [selected]);
+  useEffect(() => setPointed(null), [focus]);
 
   const choose = useCallback(
     (chosen: Pointed) => {
