@@ -12,6 +12,8 @@ export type EntityKind =
 
 export type Level = 'process' | 'host' | 'pod' | 'deployment' | 'service';
 
+export const allLevels: readonly Level[] = ['process', 'host', 'pod', 'deployment', 'service'];
+
 /** One named end of an edge; `id` is unique together with `kind`. */
 export interface Entity {
   kind: EntityKind;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { addressText, flowEnds, flowFacts, flowKey, flowNumber, type FlowRow } from './flow';
+import { addressText, flowEnds, flowFacts, flowKey, flowNumber, type FlowFields } from './flow';
 
-const row: FlowRow = {
+const row: FlowFields = {
   window_start_ms: 1_795_262_400_000,
   window_ms: 10_000,
   agent: 'a1',
@@ -15,7 +15,14 @@ const row: FlowRow = {
   local_process: 'curl',
   local_host: 'web',
   remote_domain: 'example.org',
+  client_ip: '10.0.0.1',
+  client_process: 'curl',
+  client_host: 'web',
+  server_ip: '93.184.216.34',
+  server_port: 443,
+  server_domain: 'example.org',
   bytes_sent: 1240,
+  rtt_us: 750,
   rtt_us_sum: 3000,
   rtt_samples: 4,
 };
@@ -31,21 +38,15 @@ describe('a flow row', () => {
     expect(server.address).toBe('93.184.216.34:443');
   });
 
-  it('is turned round where the remote end opened it', () => {
-    const { client, server } = flowEnds({ ...row, direction: 'incoming' }, 'process');
-    expect([client.entity.name, server.entity.name]).toEqual(['example.org', 'curl']);
-  });
-
   it('names the ends at the level', () => {
     expect(flowEnds(row, 'host').client.entity).toEqual({ kind: 'host', id: 'web', name: 'web' });
   });
 
-  it('gives means from sums and samples, and nothing from nothing', () => {
+  it('has no number where the kernel gave none', () => {
     expect(flowNumber(row, 'rtt_us')).toBe(750);
     expect(flowNumber(row, 'jitter_us')).toBeNull();
-    expect(flowNumber({ ...row, rtt_samples: 0 }, 'rtt_us')).toBeNull();
-    expect(flowNumber(row, 'bytes_sent')).toBe(1240);
-    expect(flowNumber(row, 'bytes_received')).toBeNull();
+    expect(flowNumber({ ...row, retransmits: null }, 'retransmits')).toBeNull();
+    expect(flowNumber({ ...row, retransmits: 0 }, 'retransmits')).toBe(0);
   });
 
   it('is told apart by its identity, not by its counters', () => {

@@ -1,5 +1,4 @@
-// One flow row as people read it: client and server instead of local and remote, means instead of
-// sums, and every known fact in groups. Pure.
+// One flow row as people read it: its two ends named, and every known fact in groups. Pure.
 import type { Entity, Level } from './entity';
 import { clauseText } from './filterEdit';
 import { l4Columns, l4Metrics, type ColumnSchema } from './schema.gen';
@@ -8,7 +7,9 @@ import { formatMoment } from './time';
 import { formatExact, formatValue } from './units';
 
 export type FlowValue = string | number | null | undefined;
-export type FlowRow = Record<string, FlowValue>;
+
+/** A row by the names of its columns. */
+export type FlowFields = Record<string, FlowValue>;
 
 export interface FlowEnd {
   entity: Entity;
@@ -20,7 +21,7 @@ function words(value: FlowValue): string | null {
 }
 
 /** The identity at the level, or the most telling one that the row gives for one of its ends. */
-function endEntity(row: FlowRow, side: 'local' | 'remote', level: Level): Entity {
+function endEntity(row: FlowFields, side: 'client' | 'server', level: Level): Entity {
   const of = (name: string) => words(row[`${side}_${name}`]);
   const host = of('host');
   const process = of('process');
@@ -41,38 +42,29 @@ export function addressText(ip: FlowValue, port: FlowValue): string {
   return address.includes(':') ? `[${address}]:${number}` : `${address}:${number}`;
 }
 
-/** Client and server of a row; where nobody knows who opened it, local stands as the client. */
-export function flowEnds(row: FlowRow, level: Level): { client: FlowEnd; server: FlowEnd } {
-  const end = (side: 'local' | 'remote'): FlowEnd => ({
+export function flowEnds(row: FlowFields, level: Level): { client: FlowEnd; server: FlowEnd } {
+  const end = (side: 'client' | 'server'): FlowEnd => ({
     entity: endEntity(row, side, level),
     address: addressText(row[`${side}_ip`], row[`${side}_port`]),
   });
-  const [local, remote] = [end('local'), end('remote')];
-  return row['direction'] === 'incoming'
-    ? { client: remote, server: local }
-    : { client: local, server: remote };
+  return { client: end('client'), server: end('server') };
 }
 
-const means: Record<string, [sum: string, samples: string]> = {
-  rtt_us: ['rtt_us_sum', 'rtt_samples'],
-  jitter_us: ['jitter_us_sum', 'jitter_samples'],
-  connect_us: ['connect_us_sum', 'connect_samples'],
-};
-
-/** The value of a column or of a mean; null where the row has none. */
-export function flowNumber(row: FlowRow, name: string): number | null {
-  const parts = means[name];
-  if (!parts) return typeof row[name] === 'number' ? row[name] : null;
-  const [sum, samples] = [row[parts[0]], row[parts[1]]];
-  return typeof sum === 'number' && typeof samples === 'number' && samples > 0 ? sum / samples : null;
+/** The value of a numeric column or mean; null where the row has none. */
+export function flowNumber(row: FlowFields, name: string): number | null {
+  const value = row[name];
+  return typeof value === 'number' ? value : null;
 }
+
+/** Means of samples, which stand beside the stored sums. */
+const means = ['rtt_us', 'jitter_us', 'connect_us'] as const;
 
 /** Rows have no id of their own: their identity columns and window are one. */
 const identity = l4Columns
   .filter((column) => column.unit === 'none' || column.name === 'window_start_ms')
   .map((column) => column.name);
 
-export function flowKey(row: FlowRow): string {
+export function flowKey(row: FlowFields): string {
   return identity.map((name) => row[name] ?? '').join('|');
 }
 
@@ -100,7 +92,7 @@ function factLabel(name: string): string {
   return text.replace(/\b(ip|pid|rtt|us|ms)\b/g, (word) => (word === 'us' ? 'µs' : word === 'ms' ? 'ms' : word.toUpperCase()));
 }
 
-function fact(row: FlowRow, column: ColumnSchema): FlowFact | null {
+function fact(row: FlowFields, column: ColumnSchema): FlowFact | null {
   const value = row[column.name];
   const text = words(value);
   if (text === null) return null;
@@ -117,7 +109,7 @@ function fact(row: FlowRow, column: ColumnSchema): FlowFact | null {
   };
 }
 
-function meanFact(row: FlowRow, name: string): FlowFact | null {
+function meanFact(row: FlowFields, name: string): FlowFact | null {
   const value = flowNumber(row, name);
   if (value === null) return null;
   const { label, doc, unit } = metric(name);
@@ -125,14 +117,14 @@ function meanFact(row: FlowRow, name: string): FlowFact | null {
 }
 
 /** Everything that is known of a row, grouped; what is not known is left out. */
-export function flowFacts(row: FlowRow): FlowFacts[] {
+export function flowFacts(row: FlowFields): FlowFacts[] {
   const group = (title: string, takes: (column: ColumnSchema) => boolean): FlowFacts => ({
     title,
     facts: l4Columns.filter(takes).flatMap((column) => fact(row, column) ?? []),
   });
   const isMeasure = (column: ColumnSchema) => ['bytes', 'packets', 'count', 'microseconds'].includes(column.unit);
   const numbers = group('Measured', (column) => isMeasure(column) && !/_us_sum$|_samples$/.test(column.name));
-  numbers.facts.push(...Object.keys(means).flatMap((name) => meanFact(row, name) ?? []));
+  numbers.facts.push(...means.flatMap((name) => meanFact(row, name) ?? []));
   const groups = [
     group('Flow', (column) => !isMeasure(column) && !/^(local|remote)_/.test(column.name)),
     group('Local end', (column) => column.name.startsWith('local_')),

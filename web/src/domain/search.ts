@@ -1,6 +1,6 @@
 // The state of a view as it stands in the address bar. Pure.
 // A key is present only when someone chose something; a page supplies its own defaults.
-import type { Level } from './entity';
+import { allLevels, type Level } from './entity';
 import { resolveBound } from './time';
 
 export type Perspective = 'merged' | 'client' | 'server';
@@ -40,7 +40,6 @@ export interface ViewSearch {
   rest?: 'hide';
 }
 
-const levels: readonly Level[] = ['process', 'host', 'pod', 'deployment', 'service'];
 const perspectives: readonly Perspective[] = ['merged', 'client', 'server'];
 export const refreshChoices: readonly number[] = [0, 10, 30, 60, 300];
 
@@ -70,7 +69,7 @@ export function decodeSearch(raw: Record<string, unknown>): ViewSearch {
   const decoded: ViewSearch = {
     from: bound(raw['from']),
     to: bound(raw['to']),
-    level: oneOf(levels, raw['level']),
+    level: oneOf(allLevels, raw['level']),
     perspective: oneOf(perspectives, raw['perspective']),
     filter: text(raw['filter']),
     sort: text(raw['sort']),

@@ -59,8 +59,10 @@ function ghostSeries(line: DrawnLine, scheme: Scheme): uPlot.Series {
   return { label: `${line.label}, before`, stroke: color, width: 1.2, dash: [4, 3], points: { show: false } };
 }
 
+/** The day where it changes, the time elsewhere; seconds only in a short range. */
 function axisText(ms: number, spanMs: number): string {
-  if (spanMs > 2 * day) return formatMoment(ms).slice(0, -9);
+  const date = formatMoment(ms).slice(0, -9);
+  if (spanMs > 5 * day || (spanMs > day / 2 && formatClock(ms) === '00:00:00')) return date;
   return spanMs > 600_000 ? formatClock(ms).slice(0, 5) : formatClock(ms);
 }
 

@@ -3,6 +3,7 @@ import { SegmentedControl } from '@mantine/core';
 import { useNavigate } from '@tanstack/react-router';
 import type { ConnectionRow, ConnectionsAnswer } from '../../api/types';
 import { connectionColumns, type ColumnDef } from '../../domain/columns';
+import { addressText } from '../../domain/flow';
 import { isMetric } from '../../domain/metrics';
 import { plural } from '../../domain/units';
 import { ColumnSettings } from '../../parts/ColumnSettings';
@@ -17,8 +18,7 @@ import classes from './details.module.css';
 export const connectionMetrics = connectionColumns.map((column) => column.id).filter(isMetric);
 
 function remote(row: ConnectionRow): string {
-  const host = row.ip.includes(':') && row.port !== null ? `[${row.ip}]` : row.ip;
-  return row.port === null ? host : `${host}:${row.port}`;
+  return addressText(row.ip, row.port);
 }
 
 function rowKey(row: ConnectionRow): string {
@@ -28,7 +28,7 @@ function rowKey(row: ConnectionRow): string {
 function textOf(row: ConnectionRow, id: string): string | null {
   if (id === 'remote') return remote(row);
   if (id === 'direction') return row.direction;
-  return row.transport;
+  return row.transport ?? null;
 }
 
 export function Connections({ answer, dimmed }: { answer: ConnectionsAnswer; dimmed: boolean }) {

@@ -3,6 +3,7 @@ import { Button } from '@mantine/core';
 import { IconPlayerPauseFilled, IconPlayerPlayFilled } from '@tabler/icons-react';
 import { fetchFlows } from '../../api/questions';
 import type { FlowRow } from '../../api/types';
+import type { FlowFields } from '../../domain/flow';
 import { l4Columns } from '../../domain/schema.gen';
 import { formatDuration, plural } from '../../domain/units';
 import { ColumnSettings } from '../../parts/ColumnSettings';
@@ -38,7 +39,7 @@ export function FlowsBar({ flows, rows, columns, held, onResume }: FlowsBarProps
       cursor = answer.next_cursor ?? undefined;
     } while (cursor !== undefined && all.length < exportRowsMax);
     const header = l4Columns.map((column) => column.name);
-    return { header, rows: all.map((row) => header.map((name) => row[name])), json: all };
+    return { header, rows: all.map((row: FlowFields) => header.map((name) => row[name])), json: all };
   };
   return (
     <div className={classes.bar}>

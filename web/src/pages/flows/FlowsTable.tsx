@@ -5,7 +5,7 @@ import { useCallback } from 'react';
 import type { FlowRow } from '../../api/types';
 import type { ColumnDef } from '../../domain/columns';
 import type { Level } from '../../domain/entity';
-import { flowEnds, flowKey, flowNumber, type FlowEnd } from '../../domain/flow';
+import { flowEnds, flowKey, flowNumber, type FlowEnd, type FlowFields } from '../../domain/flow';
 import { isMetric } from '../../domain/metrics';
 import { formatMoment, formatMomentExact } from '../../domain/time';
 import { DataTable } from '../../parts/DataTable';
@@ -61,7 +61,7 @@ export function FlowsTable({ flows, rows, columns, opened, onToggle, onAtTop }: 
   );
 }
 
-function flowCell(row: FlowRow, column: ColumnDef, level: Level) {
+function flowCell(row: FlowFields, column: ColumnDef, level: Level) {
   if (column.id === 'time') return <TimeCell row={row} />;
   if (column.id === 'client' || column.id === 'server') return <EndCell end={flowEnds(row, level)[column.id]} />;
   if (column.id === 'direction') return <DirectionCell direction={String(row['direction'] ?? 'unknown')} />;
@@ -80,7 +80,7 @@ function flowCell(row: FlowRow, column: ColumnDef, level: Level) {
   );
 }
 
-function TimeCell({ row }: { row: FlowRow }) {
+function TimeCell({ row }: { row: FlowFields }) {
   const ms = row['window_start_ms'];
   if (typeof ms !== 'number') return null;
   return (

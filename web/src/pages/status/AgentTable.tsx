@@ -39,6 +39,7 @@ export function AgentTable({ agents, nowMs }: { agents: readonly AgentStatus[]; 
 
 function AgentRows({ agent, nowMs }: { agent: AgentStatus; nowMs: number }) {
   const { host } = agent;
+  const lastWindow = agent.last_window_ms ?? null;
   return (
     <>
       <tr>
@@ -50,15 +51,15 @@ function AgentRows({ agent, nowMs }: { agent: AgentStatus; nowMs: number }) {
           </span>
         </td>
         <td title={formatMomentExact(agent.last_seen_ms)}>{formatAge(agent.last_seen_ms, nowMs)}</td>
-        <td title={agent.last_window_ms === null ? undefined : formatMomentExact(agent.last_window_ms)}>
-          {agent.last_window_ms === null ? absent : formatAge(agent.last_window_ms, nowMs)}
+        <td title={lastWindow === null ? undefined : formatMomentExact(lastWindow)}>
+          {lastWindow === null ? absent : formatAge(lastWindow, nowMs)}
         </td>
         <td className={classes.number} title={formatExact(agent.rows, 'count')}>
           {formatCount(agent.rows)}
         </td>
         <td className={classes.number}>{agent.sequence ?? absent}</td>
         <td className={classes.number}>
-          <Clock aheadMs={agent.clock_ahead_ms} />
+          <Clock aheadMs={agent.clock_ahead_ms ?? null} />
         </td>
         <td>{agent.version ?? absent}</td>
         <td className={classes.muted}>{agent.agent}</td>

@@ -13,6 +13,7 @@ interface Fact {
 }
 
 function facts(store: StoreStatus, nowMs: number): Fact[] {
+  const oldest = store.oldest_ms ?? null;
   const rowBytes = store.rows > 0 ? store.bytes / store.rows : null;
   const list: Fact[] = [
     {
@@ -30,8 +31,8 @@ function facts(store: StoreStatus, nowMs: number): Fact[] {
     { name: 'Files', value: formatCount(store.files), exact: `${store.kind} files`, note: store.kind },
     {
       name: 'Oldest',
-      value: store.oldest_ms === null ? '–' : formatAge(store.oldest_ms, nowMs),
-      exact: store.oldest_ms === null ? 'nothing stored' : formatMomentExact(store.oldest_ms),
+      value: oldest === null ? '–' : formatAge(oldest, nowMs),
+      exact: oldest === null ? 'nothing stored' : formatMomentExact(oldest),
     },
     {
       name: 'Kept for',
