@@ -6,7 +6,7 @@ export type Metrics = Readonly<Record<string, number | null | undefined>>;
 
 /** The shape of `GET /map`, as far as drawing it is concerned. */
 export interface MapAnswer {
-  nodes: readonly { key: string; entity: Entity; metrics: Metrics; group: string | null }[];
+  nodes: readonly { key: string; entity: Entity; metrics: Metrics; group?: string | null }[];
   /** Both ends as node keys. */
   edges: readonly { client: string; server: string; metrics: Metrics }[];
   groups: readonly { id: string; name: string }[];
@@ -74,7 +74,7 @@ export function buildModel(answer: MapAnswer): MapModel {
     key,
     entity,
     metrics,
-    group,
+    group: group ?? null,
     side: 'inside',
     inbound: metrics['bytes_received'] ?? 0,
     traffic: (metrics['bytes_received'] ?? 0) + (metrics['bytes_sent'] ?? 0),

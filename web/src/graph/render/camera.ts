@@ -11,7 +11,7 @@ export interface Room {
   bottom: number;
 }
 
-export const scaleMax = 3;
+export const scaleMax = 2;
 export const scaleMin = 0.04;
 /** A small graph is not blown up to fill the screen. */
 const fitScaleMax = 1.15;

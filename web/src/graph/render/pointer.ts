@@ -44,6 +44,8 @@ export class MapPointer {
       if (this.dragged) this.drag(event);
       else this.lookForLine(event);
     });
+    // What moved away under a still pointer is not pointed at any more.
+    sigma.getCamera().on('updated', () => this.set(null, { x: 0, y: 0 }));
     const drop = () => this.drop();
     sigma.getMouseCaptor().on('mouseup', drop);
     sigma.getTouchCaptor().on('touchup', drop);

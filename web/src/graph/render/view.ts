@@ -60,6 +60,7 @@ export class MapView {
     this.sigma = new Sigma(this.graph, container, {
       allowInvalidContainer: true,
       renderLabels: false,
+      defaultDrawNodeHover: () => undefined,
       zIndex: true,
       stagePadding: 0,
       defaultNodeType: 'map',
