@@ -25,7 +25,12 @@ export const labFilter = 'process:e2e-*';
 
 /** The settled time, as it stands in the address bar and in the API's parameters. */
 export function settled(extra: Record<string, string> = {}): URLSearchParams {
-  return new URLSearchParams({ from: String(lab.fromMs), to: String(lab.toMs), filter: labFilter, ...extra });
+  return new URLSearchParams({
+    from: String(lab.fromMs),
+    to: String(lab.toMs),
+    filter: labFilter,
+    ...extra,
+  });
 }
 
 export async function api<T>(path: string, params: URLSearchParams): Promise<T> {
@@ -72,7 +77,8 @@ async function visit(options: VisitOptions): Promise<Visit> {
   });
   page.on('request', (request) => {
     const { origin, protocol } = new URL(request.url());
-    if (protocol.startsWith('http') && origin !== new URL(lab.url).origin) strangers.push(request.url());
+    if (protocol.startsWith('http') && origin !== new URL(lab.url).origin)
+      strangers.push(request.url());
   });
   return {
     page,
@@ -89,7 +95,8 @@ async function visit(options: VisitOptions): Promise<Visit> {
 /** Starts the browser once for a file of tests; call it at the top of the file. */
 export function useBrowser(): void {
   beforeAll(async () => {
-    if (lab.skip === null) browser = await chromium.launch({ executablePath: chromiumPath, args: flags });
+    if (lab.skip === null)
+      browser = await chromium.launch({ executablePath: chromiumPath, args: flags });
   });
   afterAll(async () => {
     await browser?.close();
@@ -118,5 +125,7 @@ export function inBrowser(
 
 /** Waits until what is read from the page is as expected; says the last difference otherwise. */
 export async function eventually(check: () => Promise<void>): Promise<void> {
-  await expect.poll(async () => check().then(() => 'as expected', String), { timeout: patienceMs }).toBe('as expected');
+  await expect
+    .poll(async () => check().then(() => 'as expected', String), { timeout: patienceMs })
+    .toBe('as expected');
 }

@@ -14,7 +14,14 @@ interface Summary {
 }
 
 interface Connections {
-  rows: { direction: string; ip: string; port: number | null; transport: string | null; metrics: Record<string, number | null>; filter: string }[];
+  rows: {
+    direction: string;
+    ip: string;
+    port: number | null;
+    transport: string | null;
+    metrics: Record<string, number | null>;
+    filter: string;
+  }[];
   filter: string;
 }
 
@@ -22,7 +29,9 @@ const key = (entity: Entity) => `${entity.kind}:${entity.id}`;
 
 async function pair() {
   const { rows } = await api<Summary>('/summary', settled({ filter: 'server_process:e2e-store' }));
-  const found = rows.find(({ client, server }) => client.name === 'e2e-front' && server.name === 'e2e-store');
+  const found = rows.find(
+    ({ client, server }) => client.name === 'e2e-front' && server.name === 'e2e-store',
+  );
   if (!found) throw new Error('the lab’s pair is missing');
   return found;
 }
@@ -32,7 +41,9 @@ function drawer(visit: Visit) {
 }
 
 async function tile(visit: Visit, metric: string): Promise<number | null> {
-  const title = await drawer(visit).locator(`div:has(> dd[data-metric=${metric}])`).getAttribute('title');
+  const title = await drawer(visit)
+    .locator(`div:has(> dd[data-metric=${metric}])`)
+    .getAttribute('title');
   return exactNumber(title?.replace(/^.*: /, ''));
 }
 
@@ -42,7 +53,9 @@ describe('details', () => {
   inBrowser('a row opens the pair with its own numbers', async (visit) => {
     const { client, server, metrics } = await pair();
     await visit.open('/summary', settled());
-    const row = grid(visit.page, 'Network paths').locator('[aria-rowindex]').filter({ hasText: /e2e-front[^]*e2e-store/ });
+    const row = grid(visit.page, 'Network paths')
+      .locator('[aria-rowindex]')
+      .filter({ hasText: /e2e-front[^]*e2e-store/ });
     await row.locator('[data-column=bytes_sent]').click();
     await drawer(visit).waitFor();
     expect(visit.params().get('details')).toBe(`${key(client)}|${key(server)}`);
@@ -66,7 +79,11 @@ describe('details', () => {
 
   inBrowser('lists connections by address and port, or by address', async (visit) => {
     const { client, server } = await pair();
-    const asked = { client: key(client), server: key(server), metrics: 'bytes_sent,bytes_received' };
+    const asked = {
+      client: key(client),
+      server: key(server),
+      metrics: 'bytes_sent,bytes_received',
+    };
     await visit.open('/summary', settled({ details: `${key(client)}|${key(server)}` }));
     const table = grid(visit.page, 'Connections');
     for (const by of ['ip_port', 'ip']) {
@@ -75,7 +92,10 @@ describe('details', () => {
       await eventually(async () => {
         const shown = await shownRows(table);
         expect(shown.map((row) => [row['remote'], exactNumber(row['bytes_sent'])])).toEqual(
-          rows.map((row) => [row.port === null ? row.ip : `${row.ip}:${row.port}`, row.metrics['bytes_sent']]),
+          rows.map((row) => [
+            row.port === null ? row.ip : `${row.ip}:${row.port}`,
+            row.metrics['bytes_sent'],
+          ]),
         );
       });
       if (by === 'ip_port') await drawer(visit).getByText('IP', { exact: true }).click();
@@ -85,11 +105,19 @@ describe('details', () => {
   inBrowser('a connection leads to its flows', async (visit) => {
     const { client, server } = await pair();
     await visit.open('/summary', settled({ details: `${key(client)}|${key(server)}` }));
-    const { rows } = await api<Connections>('/connections', settled({ client: key(client), server: key(server) }));
-    await grid(visit.page, 'Connections').locator('[aria-rowindex="1"] [data-column=remote]').click();
+    const { rows } = await api<Connections>(
+      '/connections',
+      settled({ client: key(client), server: key(server) }),
+    );
+    await grid(visit.page, 'Connections')
+      .locator('[aria-rowindex="1"] [data-column=remote]')
+      .click();
     await visit.page.waitForURL('**/flows?**');
     expect(visit.params().get('filter')).toBe(rows[0]?.filter);
-    const flows = await api<{ rows: unknown[] }>('/flows/l4', settled({ filter: rows[0]?.filter ?? '', limit: '200' }));
+    const flows = await api<{ rows: unknown[] }>(
+      '/flows/l4',
+      settled({ filter: rows[0]?.filter ?? '', limit: '200' }),
+    );
     await visit.page.getByText(new RegExp(`^${flows.rows.length} flow rows?$`)).waitFor();
   });
 

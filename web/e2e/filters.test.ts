@@ -21,7 +21,9 @@ async function expectServers(visit: Visit, filter: string): Promise<string[]> {
   const expected = answer.rows.map(({ client, server }) => `${client.name} ${server.name}`);
   await eventually(async () => {
     const rows = await shownRows(grid(visit.page, 'Network paths'));
-    expect(rows.map((row) => `${row['client']?.split('\n')[0]} ${row['server']?.split('\n')[0]}`)).toEqual(expected);
+    expect(
+      rows.map((row) => `${row['client']?.split('\n')[0]} ${row['server']?.split('\n')[0]}`),
+    ).toEqual(expected);
   });
   return expected;
 }
@@ -90,9 +92,14 @@ describe('quick filters', () => {
     expect(values.map(({ value }) => value)).toContain('e2e-store');
     const server = visit.page.getByRole('region', { name: 'Server', exact: true });
     for (const { value, count } of values.slice(0, 4)) {
-      const row = server.locator('[data-mark]').filter({ hasText: value ?? 'none' }).first();
+      const row = server
+        .locator('[data-mark]')
+        .filter({ hasText: value ?? 'none' })
+        .first();
       await row.waitFor();
-      expect(await row.locator('[title$="flow rows"]').getAttribute('title')).toBe(`${count.toLocaleString('en-US')} flow rows`);
+      expect(await row.locator('[title$="flow rows"]').getAttribute('title')).toBe(
+        `${count.toLocaleString('en-US')} flow rows`,
+      );
     }
   });
 
@@ -117,7 +124,10 @@ describe('quick filters', () => {
       ['incoming', 'TCP'],
       ['outgoing', 'Any'],
     ] as const) {
-      const button = visit.page.getByRole('button', { name: `${direction}, ${transport}`, exact: true });
+      const button = visit.page.getByRole('button', {
+        name: `${direction}, ${transport}`,
+        exact: true,
+      });
       await button.click();
       const clause = transport === 'Any' ? '' : ` transport:${transport.toLowerCase()}`;
       await expectServers(visit, `${labFilter} direction:${direction}${clause}`);
@@ -151,7 +161,10 @@ describe('time', () => {
   });
 
   inBrowser('a range without traffic is empty, and the one with it is not', async (visit) => {
-    await visit.open('/summary', new URLSearchParams({ from: '1000000000000', to: '1000000060000' }));
+    await visit.open(
+      '/summary',
+      new URLSearchParams({ from: '1000000000000', to: '1000000060000' }),
+    );
     await visit.page.getByText('Nothing was observed in this time').waitFor();
     await visit.open('/summary', settled());
     await expectServers(visit, labFilter);

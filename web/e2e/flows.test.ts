@@ -40,7 +40,9 @@ describe('flows', () => {
     await table.getByText(agent, { exact: true }).first().waitFor();
     await visit.page.getByText('Paused while you read').waitFor();
     const transport = String(rows[0]?.['transport']);
-    const fact = table.locator('dl > div').filter({ has: visit.page.locator('dt', { hasText: /^transport$/ }) });
+    const fact = table
+      .locator('dl > div')
+      .filter({ has: visit.page.locator('dt', { hasText: /^transport$/ }) });
     await fact.hover();
     await fact.getByRole('button', { name: `Without transport:${transport}` }).click();
     await eventually(async () => {
@@ -73,7 +75,9 @@ describe('flows', () => {
     visit.page.on('request', (request) => {
       if (isFlows(request.url())) asked += 1;
     });
-    const quiet = visit.page.waitForRequest((request) => isFlows(request.url()), { timeout: 12_000 });
+    const quiet = visit.page.waitForRequest((request) => isFlows(request.url()), {
+      timeout: 12_000,
+    });
     await expect(quiet).rejects.toThrow(/Timeout/);
     expect(asked).toBe(0);
   });
@@ -94,18 +98,24 @@ describe('flows', () => {
       expect(rows.length).toBeGreaterThan(6);
     });
     const shown = await shownRows(grid(visit.page, 'Network flows'));
-    const { rows } = await api<Flows>('/flows/l4', new URLSearchParams([...wide, ['limit', String(shown.length)]]));
-    expect(shown.map((row) => exactNumber(row['bytes_sent']))).toEqual(rows.map((row) => row['bytes_sent'] ?? null));
+    const { rows } = await api<Flows>(
+      '/flows/l4',
+      new URLSearchParams([...wide, ['limit', String(shown.length)]]),
+    );
+    expect(shown.map((row) => exactNumber(row['bytes_sent']))).toEqual(
+      rows.map((row) => row['bytes_sent'] ?? null),
+    );
   });
 });
 
 describe('status', () => {
   inBrowser('shows agents, store and version as the API does', async (visit) => {
     await visit.open('/status');
-    const status = await api<{ version: string; agents: { agent: string; host: string }[]; store: { kind: string } }>(
-      '/status',
-      new URLSearchParams(),
-    );
+    const status = await api<{
+      version: string;
+      agents: { agent: string; host: string }[];
+      store: { kind: string };
+    }>('/status', new URLSearchParams());
     await visit.page.getByText(`weir ${status.version}`).waitFor();
     for (const { agent, host } of status.agents) {
       const row = visit.page.getByRole('row').filter({ hasText: agent });

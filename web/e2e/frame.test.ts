@@ -83,7 +83,10 @@ describe('keyboard', () => {
       await visit.page.keyboard.press('g');
       await visit.page.keyboard.press(keys);
       await visit.page.waitForURL(`**${path}?**`);
-      await visit.page.getByRole('link', { name: path.slice(1), exact: false }).first().waitFor();
+      await visit.page
+        .getByRole('link', { name: path.slice(1), exact: false })
+        .first()
+        .waitFor();
     }
   });
 
@@ -95,7 +98,9 @@ describe('keyboard', () => {
     await visit.page.getByRole('complementary', { name: 'Details' }).waitFor();
     const selected = paths(visit).locator('[aria-selected=true]');
     await eventually(async () => expect(await selected.getAttribute('aria-rowindex')).toBe('2'));
-    expect(await visit.page.evaluate(() => document.activeElement?.getAttribute('role'))).toBe('grid');
+    expect(await visit.page.evaluate(() => document.activeElement?.getAttribute('role'))).toBe(
+      'grid',
+    );
   });
 
   inBrowser('r asks again, ? lists the keys', async (visit) => {
@@ -128,13 +133,20 @@ describe('states', () => {
         route.fulfill({
           status: 400,
           contentType: 'application/problem+json',
-          body: JSON.stringify({ title: 'The store cannot be read', detail: 'disk I/O error', status: 400 }),
+          body: JSON.stringify({
+            title: 'The store cannot be read',
+            detail: 'disk I/O error',
+            status: 400,
+          }),
         }),
       );
       await visit.open('/summary', settled());
       await visit.page.getByText('The paths could not be loaded').waitFor();
       await visit.page.getByText(/disk I\/O error/).waitFor();
-      await visit.page.getByRole('region', { name: 'Traffic', exact: true }).locator('canvas').waitFor();
+      await visit.page
+        .getByRole('region', { name: 'Traffic', exact: true })
+        .locator('canvas')
+        .waitFor();
       await visit.page.unroute(pattern);
       await visit.page.getByRole('button', { name: 'Try again' }).click();
       await paths(visit).waitFor();
@@ -142,24 +154,27 @@ describe('states', () => {
     { errorsExpected: true },
   );
 
-  inBrowser('loading: grey rows first, then the last answer stays while the next loads', async (visit) => {
-    let release: () => void = () => undefined;
-    let held = new Promise<void>((done) => (release = done));
-    await visit.page.route('**/api/v1/summary?*', async (route) => {
-      await held;
-      await route.continue();
-    });
-    await visit.open('/summary', settled());
-    await visit.page.getByRole('main').getByLabel('Loading').waitFor();
-    release();
-    await paths(visit).waitFor();
-    held = new Promise<void>((done) => (release = done));
-    await paths(visit).getByRole('button', { name: 'Conns' }).click();
-    await visit.page.locator('[role=grid][data-dimmed]').waitFor();
-    expect(await paths(visit).locator('[aria-rowindex]').count()).toBeGreaterThan(0);
-    release();
-    await visit.page.locator('[role=grid][data-dimmed]').waitFor({ state: 'detached' });
-  });
+  inBrowser(
+    'loading: grey rows first, then the last answer stays while the next loads',
+    async (visit) => {
+      let release: () => void = () => undefined;
+      let held = new Promise<void>((done) => (release = done));
+      await visit.page.route('**/api/v1/summary?*', async (route) => {
+        await held;
+        await route.continue();
+      });
+      await visit.open('/summary', settled());
+      await visit.page.getByRole('main').getByLabel('Loading').waitFor();
+      release();
+      await paths(visit).waitFor();
+      held = new Promise<void>((done) => (release = done));
+      await paths(visit).getByRole('button', { name: 'Conns' }).click();
+      await visit.page.locator('[role=grid][data-dimmed]').waitFor();
+      expect(await paths(visit).locator('[aria-rowindex]').count()).toBeGreaterThan(0);
+      release();
+      await visit.page.locator('[role=grid][data-dimmed]').waitFor({ state: 'detached' });
+    },
+  );
 
   inBrowser(
     'a server that wants a token gets one',
@@ -169,12 +184,20 @@ describe('states', () => {
         const request = route.request();
         if (!request.url().endsWith('/session')) {
           if (open) return route.continue();
-          return route.fulfill({ status: 401, contentType: 'application/problem+json', body: '{"title":"A token is needed","detail":"sign in"}' });
+          return route.fulfill({
+            status: 401,
+            contentType: 'application/problem+json',
+            body: '{"title":"A token is needed","detail":"sign in"}',
+          });
         }
         open = request.postData() === '{"token":"right"}';
         return open
           ? route.fulfill({ status: 204 })
-          : route.fulfill({ status: 401, contentType: 'application/problem+json', body: '{"title":"The token is wrong","detail":"this is not the token of this server"}' });
+          : route.fulfill({
+              status: 401,
+              contentType: 'application/problem+json',
+              body: '{"title":"The token is wrong","detail":"this is not the token of this server"}',
+            });
       });
       await visit.open('/summary', settled());
       await visit.page.getByLabel('Token', { exact: true }).fill('wrong');

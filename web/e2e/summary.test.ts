@@ -1,7 +1,16 @@
 // The summary page against the API: values, order, filters, time, columns, export.
 import { readFile } from 'node:fs/promises';
 import { describe, expect } from 'vitest';
-import { api, eventually, inBrowser, labFilter, lab, settled, useBrowser, type Visit } from './browser';
+import {
+  api,
+  eventually,
+  inBrowser,
+  labFilter,
+  lab,
+  settled,
+  useBrowser,
+  type Visit,
+} from './browser';
 import { exactNumber, grid, rounded, shownRows, type ShownRow } from './table';
 
 interface Entity {
@@ -22,7 +31,16 @@ interface Summary {
   totals: Record<string, number | null>;
 }
 
-const metrics = ['bytes_sent', 'bytes_received', 'rtt_us', 'jitter_us', 'connections', 'closures', 'retransmits', 'connect_refused'];
+const metrics = [
+  'bytes_sent',
+  'bytes_received',
+  'rtt_us',
+  'jitter_us',
+  'connections',
+  'closures',
+  'retransmits',
+  'connect_refused',
+];
 
 function summary(extra: Record<string, string> = {}): Promise<Summary> {
   return api<Summary>('/summary', settled({ metrics: metrics.join(','), ...extra }));
@@ -33,7 +51,11 @@ function table(visit: Visit) {
 }
 
 function asShown(pair: Pair) {
-  return { client: pair.client.name, server: pair.server.name, ...Object.fromEntries(metrics.map((name) => [name, rounded(pair.metrics[name])])) };
+  return {
+    client: pair.client.name,
+    server: pair.server.name,
+    ...Object.fromEntries(metrics.map((name) => [name, rounded(pair.metrics[name])])),
+  };
 }
 
 function asRead(row: ShownRow) {
@@ -71,7 +93,9 @@ describe('summary', () => {
   inBrowser('has a line of totals over everything that matched', async (visit) => {
     await visit.open('/summary', settled());
     const { totals } = await summary();
-    const total = table(visit).getByRole('row').filter({ hasText: /^Total/ });
+    const total = table(visit)
+      .getByRole('row')
+      .filter({ hasText: /^Total/ });
     await total.waitFor();
     for (const name of metrics) {
       const title = await total.locator(`[data-metric=${name}]`).getAttribute('title');
@@ -105,7 +129,14 @@ describe('summary', () => {
 
   inBrowser('draws a chart for each group of metrics', async (visit) => {
     await visit.open('/summary', settled());
-    for (const title of ['Traffic', 'TCP delay', 'TCP jitter', 'Connections', 'Retransmissions', 'Failed connects']) {
+    for (const title of [
+      'Traffic',
+      'TCP delay',
+      'TCP jitter',
+      'Connections',
+      'Retransmissions',
+      'Failed connects',
+    ]) {
       const card = visit.page.getByRole('region', { name: title, exact: true });
       await card.locator('canvas, :text("None observed")').first().waitFor();
     }
@@ -117,7 +148,9 @@ describe('summary', () => {
 
   inBrowser('a drag over a chart chooses that time', async (visit) => {
     await visit.open('/summary', settled());
-    const plot = visit.page.getByRole('region', { name: 'Traffic', exact: true }).locator('.u-over');
+    const plot = visit.page
+      .getByRole('region', { name: 'Traffic', exact: true })
+      .locator('.u-over');
     await plot.waitFor();
     const box = await plot.boundingBox();
     if (!box) throw new Error('the chart has no place');
@@ -146,8 +179,12 @@ describe('summary', () => {
     await eventually(async () => {
       const titles = await table(visit)
         .locator('[aria-rowindex] [data-metric=bytes_sent]')
-        .evaluateAll((cells) => cells.map((cell) => cell.getAttribute('title')?.split('before: ')[1] ?? ''));
-      expect(titles.map(exactNumber)).toEqual(answer.rows.map((row) => row.previous?.['bytes_sent'] ?? 0));
+        .evaluateAll((cells) =>
+          cells.map((cell) => cell.getAttribute('title')?.split('before: ')[1] ?? ''),
+        );
+      expect(titles.map(exactNumber)).toEqual(
+        answer.rows.map((row) => row.previous?.['bytes_sent'] ?? 0),
+      );
     });
   });
 

@@ -25,7 +25,9 @@ function store() {
 
 function names() {
   const socket = createSocket('udp4');
-  socket.on('message', (message, from) => socket.send(Buffer.concat([message, message]), from.port, from.address));
+  socket.on('message', (message, from) =>
+    socket.send(Buffer.concat([message, message]), from.port, from.address),
+  );
   socket.bind(0, '127.0.0.1', () => ready(socket.address().port));
 }
 
@@ -35,9 +37,12 @@ function front({ storePort, namesPort }) {
   let turn = 0;
   setInterval(() => {
     turn += 1;
-    get({ host: '127.0.0.1', port: storePort, path: '/', agent: false }, (response) => response.resume());
+    get({ host: '127.0.0.1', port: storePort, path: '/', agent: false }, (response) =>
+      response.resume(),
+    );
     socket.send('ask', namesPort, '127.0.0.1');
-    if (turn % 8 === 0) connect({ host: '127.0.0.1', port: closedPort }).on('error', () => undefined);
+    if (turn % 8 === 0)
+      connect({ host: '127.0.0.1', port: closedPort }).on('error', () => undefined);
   }, requestEveryMs);
   ready(0);
 }

@@ -32,7 +32,8 @@ const pollMs = 500;
 function reasonToSkip(): string | null {
   if (!existsSync(chromiumPath)) return `no browser: ${chromiumPath} does not exist (set CHROMIUM)`;
   if (process.env['WEIR_URL']) return null;
-  if (process.getuid?.() !== 0) return 'not root: Weir needs it to load its probes (or set WEIR_URL)';
+  if (process.getuid?.() !== 0)
+    return 'not root: Weir needs it to load its probes (or set WEIR_URL)';
   return null;
 }
 
@@ -52,7 +53,9 @@ async function settle(url: string, untilMs: number): Promise<void> {
     }
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
-  throw new Error(`the windows up to ${new Date(untilMs).toISOString()} did not arrive in ${settleTimeoutMs} ms`);
+  throw new Error(
+    `the windows up to ${new Date(untilMs).toISOString()} did not arrive in ${settleTimeoutMs} ms`,
+  );
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

@@ -9,14 +9,14 @@ export interface Traffic {
 
 /** What a process of the lab is told to be. */
 export type Part =
-  | { is: 'store' }
-  | { is: 'names' }
-  | { is: 'front'; storePort: number; namesPort: number };
+  { is: 'store' } | { is: 'names' } | { is: 'front'; storePort: number; namesPort: number };
 
 const readyTimeoutMs = 15_000;
 
 function start(part: Part): Promise<{ child: ChildProcess; port: number }> {
-  const child = fork(join(import.meta.dirname, 'part.mjs'), [JSON.stringify(part)], { execArgv: [] });
+  const child = fork(join(import.meta.dirname, 'part.mjs'), [JSON.stringify(part)], {
+    execArgv: [],
+  });
   return new Promise((done, fail) => {
     const timer = setTimeout(() => fail(new Error(`${part.is} did not start`)), readyTimeoutMs);
     child.once('message', (message) => {

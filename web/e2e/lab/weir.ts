@@ -28,7 +28,10 @@ function untilReady(child: ChildProcess): Promise<string> {
   return new Promise((done, fail) => {
     let out = '';
     let talk = '';
-    const timer = setTimeout(() => fail(new Error(`weir was not ready in ${startTimeoutMs} ms:\n${talk}`)), startTimeoutMs);
+    const timer = setTimeout(
+      () => fail(new Error(`weir was not ready in ${startTimeoutMs} ms:\n${talk}`)),
+      startTimeoutMs,
+    );
     child.stderr?.on('data', (chunk: Buffer) => (talk += chunk.toString()));
     child.stdout?.on('data', (chunk: Buffer) => {
       out += chunk.toString();

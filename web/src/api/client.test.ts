@@ -23,19 +23,40 @@ describe('the API client', () => {
   });
 
   it('reads a problem document', async () => {
-    answer(400, JSON.stringify({
-      title: 'T', detail: 'D', parameter: 'filter', position: 3, length: 2, expected: 'E', did_you_mean: 'M',
-    }));
+    answer(
+      400,
+      JSON.stringify({
+        title: 'T',
+        detail: 'D',
+        parameter: 'filter',
+        position: 3,
+        length: 2,
+        expected: 'E',
+        did_you_mean: 'M',
+      }),
+    );
     const problem = await problemOf(getJson('/summary', { filter: 'abcde' }));
     expect(problem).toMatchObject({
-      status: 400, title: 'T', message: 'D', parameter: 'filter', position: 3, length: 2, expected: 'E', didYouMean: 'M', filter: 'abcde',
+      status: 400,
+      title: 'T',
+      message: 'D',
+      parameter: 'filter',
+      position: 3,
+      length: 2,
+      expected: 'E',
+      didYouMean: 'M',
+      filter: 'abcde',
     });
   });
 
   it('makes do with the status line where a proxy answers', async () => {
     answer(502, '<html>bad gateway</html>');
     const problem = await problemOf(getJson('/summary', {}));
-    expect(problem).toMatchObject({ status: 502, title: 'The server answered 502 Oops', position: null });
+    expect(problem).toMatchObject({
+      status: 502,
+      title: 'The server answered 502 Oops',
+      position: null,
+    });
   });
 
   it('says that nobody answered', async () => {

@@ -61,7 +61,10 @@ export async function getJson<T>(path: string, params: Params, signal?: AbortSig
 async function request<T>(url: string, init: RequestInit, filter: string | null): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(url, { ...init, headers: { Accept: 'application/json', ...init.headers } });
+    response = await fetch(url, {
+      ...init,
+      headers: { Accept: 'application/json', ...init.headers },
+    });
   } catch (cause) {
     if (init.signal?.aborted) throw cause;
     throw new Problem({

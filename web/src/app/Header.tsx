@@ -27,7 +27,12 @@ const pages: readonly { path: PagePath; name: string; icon: Icon }[] = [
 export function Header({ asksQuestions, onHelp }: { asksQuestions: boolean; onHelp: () => void }) {
   return (
     <header className={classes.header}>
-      <Link to="/summary" search={sharedSearch} className={classes.brand} aria-label="weir, to the summary">
+      <Link
+        to="/summary"
+        search={sharedSearch}
+        className={classes.brand}
+        aria-label="weir, to the summary"
+      >
         <Logo />
         weir
       </Link>
@@ -65,7 +70,11 @@ function SchemeToggle() {
   return (
     <Tooltip label={`Switch to ${next}`}>
       <ActionIcon onClick={() => setColorScheme(next)} aria-label={`Switch to ${next} appearance`}>
-        {scheme === 'dark' ? <IconSun size={17} stroke={1.6} /> : <IconMoon size={17} stroke={1.6} />}
+        {scheme === 'dark' ? (
+          <IconSun size={17} stroke={1.6} />
+        ) : (
+          <IconMoon size={17} stroke={1.6} />
+        )}
       </ActionIcon>
     </Tooltip>
   );

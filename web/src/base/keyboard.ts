@@ -8,9 +8,7 @@ export type Shortcuts = Record<string, () => void>;
 
 export function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
-  return (
-    target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)
-  );
+  return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
 }
 
 /** `{ '/': ..., 'g s': ... }`; keys as `KeyboardEvent.key` gives them. */

@@ -3,7 +3,9 @@ import { alignTo, chartMetrics, drawnValues, l4Charts, stackLines, type LineSpec
 import { isMetric } from './metrics';
 
 const bar = (side: 'up' | 'down', own: (number | null)[]) =>
-  ({ metric: 'm', label: '', kind: 'bar', side, color: 0, own }) satisfies LineSpec & { own: unknown };
+  ({ metric: 'm', label: '', kind: 'bar', side, color: 0, own }) satisfies LineSpec & {
+    own: unknown;
+  };
 
 describe('charts', () => {
   it('ask for metrics that exist', () => {
@@ -17,7 +19,11 @@ describe('charts', () => {
   });
 
   it('bars stand on those of their own side', () => {
-    const drawn = stackLines([bar('up', [1, null, 2]), bar('up', [3, 4, null]), bar('down', [5, 6, 7])]);
+    const drawn = stackLines([
+      bar('up', [1, null, 2]),
+      bar('up', [3, 4, null]),
+      bar('down', [5, 6, 7]),
+    ]);
     expect(drawn.map((line) => line.drawn)).toEqual([
       [1, null, 2],
       [4, 4, null],

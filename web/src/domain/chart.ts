@@ -25,7 +25,12 @@ function bar(metric: string, label: string, color: number, side: 'up' | 'down' =
   return { metric, label, kind: 'bar', side, color };
 }
 
-function line(metric: string, label: string, color: number, kind: LineSpec['kind'] = 'line'): LineSpec {
+function line(
+  metric: string,
+  label: string,
+  color: number,
+  kind: LineSpec['kind'] = 'line',
+): LineSpec {
   return { metric, label, kind, side: 'up', color };
 }
 
@@ -66,7 +71,9 @@ export const l4Charts: readonly ChartSpec[] = [
     id: 'failures',
     title: 'Failed connects',
     unitOf: 'connect_refused',
-    lines: connectFailures.map((metric, index) => bar(metric, failureLabels[index] ?? metric, [3, 1, 4, 5][index] ?? 5)),
+    lines: connectFailures.map((metric, index) =>
+      bar(metric, failureLabels[index] ?? metric, [3, 1, 4, 5][index] ?? 5),
+    ),
   },
 ];
 

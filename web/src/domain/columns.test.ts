@@ -1,9 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { flowColumns, isColumnChoice, isShown, moveId, nextSort, noChoice, orderedIds, pairColumns, setShown, type ColumnDef } from './columns';
+import {
+  flowColumns,
+  isColumnChoice,
+  isShown,
+  moveId,
+  nextSort,
+  noChoice,
+  orderedIds,
+  pairColumns,
+  setShown,
+  type ColumnDef,
+} from './columns';
 import { l4Metrics } from './schema.gen';
 
 const columns = ['a', 'b', 'c'].map((id) => ({ id, shown: id !== 'c' }) as ColumnDef);
-const shown = (choice = noChoice) => columns.filter((column) => isShown(column, choice)).map(({ id }) => id);
+const shown = (choice = noChoice) =>
+  columns.filter((column) => isShown(column, choice)).map(({ id }) => id);
 
 describe('columns', () => {
   it('every metric has one in the pairs table', () => {

@@ -76,7 +76,13 @@ export const pairColumns: readonly ColumnDef[] = [
   trendColumn,
 ];
 
-function wordColumn(id: string, label: string, doc: string, width: number, shown: boolean): ColumnDef {
+function wordColumn(
+  id: string,
+  label: string,
+  doc: string,
+  width: number,
+  shown: boolean,
+): ColumnDef {
   return { id, label, doc, width, numeric: false, grows: false, shown, sort: null };
 }
 
@@ -87,7 +93,14 @@ export const connectionColumns: readonly ColumnDef[] = [
   ...l4Metrics.map(({ name }) => metricColumn(name, shownPairMetrics.has(name), false)),
 ];
 
-const shownFlowColumns = new Set(['direction', 'transport', 'pid', 'bytes_sent', 'bytes_received', 'retransmits']);
+const shownFlowColumns = new Set([
+  'direction',
+  'transport',
+  'pid',
+  'bytes_sent',
+  'bytes_received',
+  'retransmits',
+]);
 
 function flowLabel(name: string): string {
   if (name === 'transport') return 'Protocol';
@@ -99,7 +112,10 @@ function flowLabel(name: string): string {
 }
 
 function flowColumn(column: ColumnSchema): ColumnDef {
-  const numeric = column.type.startsWith('u') && !['pid', 'netns'].includes(column.name) && !column.name.endsWith('port');
+  const numeric =
+    column.type.startsWith('u') &&
+    !['pid', 'netns'].includes(column.name) &&
+    !column.name.endsWith('port');
   const label = shortLabels[column.name] ?? flowLabel(column.name);
   return {
     id: column.name,
@@ -117,16 +133,32 @@ function flowColumn(column: ColumnSchema): ColumnDef {
 const meanColumns: readonly { id: string; label: string; doc: string; shown: boolean }[] = [
   { id: 'rtt_us', label: 'TCP delay', doc: 'mean of the sampled round trip times', shown: true },
   { id: 'jitter_us', label: 'TCP jitter', doc: 'mean of the sampled variations', shown: false },
-  { id: 'connect_us', label: 'Connect time', doc: 'mean time from SYN to ESTABLISHED', shown: false },
+  {
+    id: 'connect_us',
+    label: 'Connect time',
+    doc: 'mean time from SYN to ESTABLISHED',
+    shown: false,
+  },
 ];
 
 /** Widths of columns whose content is known to be narrower than their kind's. */
-const flowWidths: Record<string, number> = { direction: 92, transport: 76, pid: 64, retransmits: 76 };
+const flowWidths: Record<string, number> = {
+  direction: 92,
+  transport: 76,
+  pid: 64,
+  retransmits: 76,
+};
 
 const composed: readonly ColumnDef[] = [
   wordColumn('time', 'Time', 'start of the window, in your time zone', 122, true),
-  { ...wordColumn('client', 'Client', 'entity and address that opened the conversation', 200, true), grows: true },
-  { ...wordColumn('server', 'Server', 'entity and address that accepted it', 200, true), grows: true },
+  {
+    ...wordColumn('client', 'Client', 'entity and address that opened the conversation', 200, true),
+    grows: true,
+  },
+  {
+    ...wordColumn('server', 'Server', 'entity and address that accepted it', 200, true),
+    grows: true,
+  },
   { ...wordColumn('local_process', 'Process', 'process at the observed end', 104, true) },
 ];
 
@@ -157,8 +189,15 @@ export const noChoice: ColumnChoice = { order: [], hidden: [], shown: [], widths
 export function isColumnChoice(value: unknown): value is ColumnChoice {
   if (typeof value !== 'object' || value === null) return false;
   const { order, hidden, shown, widths } = value as Record<string, unknown>;
-  const isNames = (list: unknown) => Array.isArray(list) && list.every((id) => typeof id === 'string');
-  return isNames(order) && isNames(hidden) && isNames(shown) && typeof widths === 'object' && widths !== null;
+  const isNames = (list: unknown) =>
+    Array.isArray(list) && list.every((id) => typeof id === 'string');
+  return (
+    isNames(order) &&
+    isNames(hidden) &&
+    isNames(shown) &&
+    typeof widths === 'object' &&
+    widths !== null
+  );
 }
 
 export function isShown(column: ColumnDef, choice: ColumnChoice): boolean {
@@ -204,11 +243,15 @@ export interface SortOrder {
 
 /** Room for the change since the period before, beside each number. */
 export function widenForChange(columns: readonly ColumnDef[]): ColumnDef[] {
-  return columns.map((column) => (column.numeric ? { ...column, width: column.width + 44 } : column));
+  return columns.map((column) =>
+    column.numeric ? { ...column, width: column.width + 44 } : column,
+  );
 }
 
 export function parseSort(text: string): SortOrder {
-  return text.startsWith('-') ? { by: text.slice(1), descending: true } : { by: text, descending: false };
+  return text.startsWith('-')
+    ? { by: text.slice(1), descending: true }
+    : { by: text, descending: false };
 }
 
 /** Numbers start with the largest, words with the first; a second click turns it round. */

@@ -7,8 +7,7 @@ export interface EntityRef {
 }
 
 export type Details =
-  | { kind: 'pair'; client: EntityRef; server: EntityRef }
-  | { kind: 'entity'; entity: EntityRef };
+  { kind: 'pair'; client: EntityRef; server: EntityRef } | { kind: 'entity'; entity: EntityRef };
 
 const kinds: readonly EntityKind[] = [
   'process',
@@ -31,7 +30,10 @@ function parseRef(text: string): EntityRef | null {
   const colon = text.indexOf(':');
   const kind = kinds.find((known) => known === text.slice(0, colon));
   if (colon < 0 || !kind) return null;
-  const id = text.slice(colon + 1).replaceAll('%7C', separator).replaceAll('%25', '%');
+  const id = text
+    .slice(colon + 1)
+    .replaceAll('%7C', separator)
+    .replaceAll('%25', '%');
   return id === '' ? null : { kind, id };
 }
 

@@ -2,13 +2,7 @@
 import { clauseText } from './filterEdit';
 
 export type EntityKind =
-  | 'process'
-  | 'host'
-  | 'pod'
-  | 'workload'
-  | 'service'
-  | 'external'
-  | 'external_group';
+  'process' | 'host' | 'pod' | 'workload' | 'service' | 'external' | 'external_group';
 
 export type Level = 'process' | 'host' | 'pod' | 'deployment' | 'service';
 

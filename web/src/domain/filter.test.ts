@@ -39,10 +39,19 @@ describe('cutting up', () => {
 });
 
 describe('quoting', () => {
-  it.each(['curl', '10.0.0.1', '::1', 'two words', 'a"b', 'back\\slash', 'OR', '*', 'a:b', '-x', ''])(
-    '%j comes back as it was',
-    (value) => expect(unquoteValue(quoteValue(value))).toBe(value),
-  );
+  it.each([
+    'curl',
+    '10.0.0.1',
+    '::1',
+    'two words',
+    'a"b',
+    'back\\slash',
+    'OR',
+    '*',
+    'a:b',
+    '-x',
+    '',
+  ])('%j comes back as it was', (value) => expect(unquoteValue(quoteValue(value))).toBe(value));
   it('only where it is needed', () => {
     expect(quoteValue('web-1.example.com')).toBe('web-1.example.com');
     expect(quoteValue('::1')).toBe('"::1"');
@@ -99,7 +108,11 @@ describe('check marks', () => {
 
 describe('chips', () => {
   it('one for each part', () => {
-    expect(readChips('a:1 AND NOT b:2 "c d"').map(({ text }) => text)).toEqual(['a:1', 'NOT b:2', '"c d"']);
+    expect(readChips('a:1 AND NOT b:2 "c d"').map(({ text }) => text)).toEqual([
+      'a:1',
+      'NOT b:2',
+      '"c d"',
+    ]);
   });
   it('one for all where OR joins them', () => {
     expect(readChips('a:1 OR b:2').map(({ text }) => text)).toEqual(['a:1 OR b:2']);
@@ -142,13 +155,21 @@ describe('completion', () => {
   });
 
   it('offers observed values, quoted where needed', () => {
-    const values = [{ value: 'two words', count: 3 }, { value: 'curl', count: 2 }];
+    const values = [
+      { value: 'two words', count: 3 },
+      { value: 'curl', count: 2 },
+    ];
     expect(suggestValues(values, 'two', 5)).toMatchObject([{ text: '"two words"' }]);
   });
 
   it('puts the choice in place', () => {
     const at = place('host:we| x');
-    const applied = applySuggestion('host:we x', at, { text: 'web-1', label: '', hint: '', goesOn: false });
+    const applied = applySuggestion('host:we x', at, {
+      text: 'web-1',
+      label: '',
+      hint: '',
+      goesOn: false,
+    });
     expect(applied).toEqual({ text: 'host:web-1 x', caret: 10 });
   });
 });

@@ -2,15 +2,7 @@
 // It cuts text up for colouring, completion and editing; what a filter means is the server's.
 
 export type TokenKind =
-  | 'space'
-  | 'key'
-  | 'colon'
-  | 'value'
-  | 'phrase'
-  | 'word'
-  | 'operator'
-  | 'minus'
-  | 'bracket';
+  'space' | 'key' | 'colon' | 'value' | 'phrase' | 'word' | 'operator' | 'minus' | 'bracket';
 
 export interface Token {
   kind: TokenKind;
@@ -44,7 +36,11 @@ export function tokenize(text: string): Token[] {
   return tokens;
 }
 
-function nextToken(text: string, at: number, afterColon: boolean): { kind: TokenKind; length: number } {
+function nextToken(
+  text: string,
+  at: number,
+  afterColon: boolean,
+): { kind: TokenKind; length: number } {
   const space = matchAt(/\s+/y, text, at);
   if (space) return { kind: 'space', length: space.length };
   const char = text.charAt(at);
@@ -79,7 +75,8 @@ export function splitClauses(text: string): Clause[] {
   for (const token of tokenize(text)) {
     if (token.kind === 'bracket') depth += '(['.includes(token.text) ? 1 : -1;
     if (token.kind === 'space' && depth <= 0) {
-      if (start >= 0) clauses.push({ start, end: token.start, text: text.slice(start, token.start) });
+      if (start >= 0)
+        clauses.push({ start, end: token.start, text: text.slice(start, token.start) });
       start = -1;
     } else if (start < 0) {
       start = token.start;
@@ -99,5 +96,7 @@ export function quoteValue(value: string): string {
 
 export function unquoteValue(text: string): string {
   if (!text.startsWith('"')) return text.replace(/\\(.)/g, '$1');
-  return text.slice(1, text.endsWith('"') && text.length > 1 ? -1 : undefined).replace(/\\(.)/g, '$1');
+  return text
+    .slice(1, text.endsWith('"') && text.length > 1 ? -1 : undefined)
+    .replace(/\\(.)/g, '$1');
 }

@@ -28,7 +28,8 @@ function endEntity(row: FlowFields, side: 'client' | 'server', level: Level): En
   const pod = of('pod');
   const namespace = of('namespace');
   if (level === 'host' && host) return { kind: 'host', id: host, name: host };
-  if (pod) return { kind: 'pod', id: namespace ? `${namespace}/${pod}` : pod, name: pod, namespace };
+  if (pod)
+    return { kind: 'pod', id: namespace ? `${namespace}/${pod}` : pod, name: pod, namespace };
   if (process && host) return { kind: 'process', id: `${host}/${process}`, name: process, host };
   if (host) return { kind: 'host', id: host, name: host };
   const name = of('domain') ?? of('ip') ?? 'unknown';
@@ -89,7 +90,9 @@ function factLabel(name: string): string {
   const known = l4Metrics.find((item) => item.name === name);
   if (known) return known.label;
   const text = name.replace(/^(local|remote)_/, '').replaceAll('_', ' ');
-  return text.replace(/\b(ip|pid|rtt|us|ms)\b/g, (word) => (word === 'us' ? 'µs' : word === 'ms' ? 'ms' : word.toUpperCase()));
+  return text.replace(/\b(ip|pid|rtt|us|ms)\b/g, (word) =>
+    word === 'us' ? 'µs' : word === 'ms' ? 'ms' : word.toUpperCase(),
+  );
 }
 
 function fact(row: FlowFields, column: ColumnSchema): FlowFact | null {
@@ -103,7 +106,11 @@ function fact(row: FlowFields, column: ColumnSchema): FlowFact | null {
     column: column.name,
     label: factLabel(column.name),
     text: isTime ? formatMoment(value) : isMeasure ? formatValue(value, column.unit) : text,
-    exact: isTime ? new Date(value).toISOString() : isMeasure ? formatExact(value, column.unit) : text,
+    exact: isTime
+      ? new Date(value).toISOString()
+      : isMeasure
+        ? formatExact(value, column.unit)
+        : text,
     doc: column.doc,
     clause,
   };
@@ -113,7 +120,14 @@ function meanFact(row: FlowFields, name: string): FlowFact | null {
   const value = flowNumber(row, name);
   if (value === null) return null;
   const { label, doc, unit } = metric(name);
-  return { column: name, label, text: formatValue(value, unit), exact: formatExact(value, unit), doc, clause: null };
+  return {
+    column: name,
+    label,
+    text: formatValue(value, unit),
+    exact: formatExact(value, unit),
+    doc,
+    clause: null,
+  };
 }
 
 /** Everything that is known of a row, grouped; what is not known is left out. */
@@ -122,8 +136,12 @@ export function flowFacts(row: FlowFields): FlowFacts[] {
     title,
     facts: l4Columns.filter(takes).flatMap((column) => fact(row, column) ?? []),
   });
-  const isMeasure = (column: ColumnSchema) => ['bytes', 'packets', 'count', 'microseconds'].includes(column.unit);
-  const numbers = group('Measured', (column) => isMeasure(column) && !/_us_sum$|_samples$/.test(column.name));
+  const isMeasure = (column: ColumnSchema) =>
+    ['bytes', 'packets', 'count', 'microseconds'].includes(column.unit);
+  const numbers = group(
+    'Measured',
+    (column) => isMeasure(column) && !/_us_sum$|_samples$/.test(column.name),
+  );
   numbers.facts.push(...means.flatMap((name) => meanFact(row, name) ?? []));
   const groups = [
     group('Flow', (column) => !isMeasure(column) && !/^(local|remote)_/.test(column.name)),

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { decodeDetails, encodeDetails, type Details } from './details';
-import { decodeSearch, parseSearch, sharedSearch, stringifySearch, type ViewSearch } from './search';
+import {
+  decodeSearch,
+  parseSearch,
+  sharedSearch,
+  stringifySearch,
+  type ViewSearch,
+} from './search';
 
 describe('the address bar', () => {
   it.each<ViewSearch>([
@@ -26,7 +32,14 @@ describe('the address bar', () => {
   ])('leaves what it does not understand: %j', (raw) => expect(decodeSearch(raw)).toEqual({}));
 
   it('other pages get the question and nothing of the page', () => {
-    const search: ViewSearch = { from: 'now-1h', level: 'host', filter: 'a:b', sort: 'client', details: 'host:a', every: 30 };
+    const search: ViewSearch = {
+      from: 'now-1h',
+      level: 'host',
+      filter: 'a:b',
+      sort: 'client',
+      details: 'host:a',
+      every: 30,
+    };
     expect(sharedSearch(search)).toEqual({ from: 'now-1h', level: 'host', filter: 'a:b' });
   });
 });
@@ -36,12 +49,19 @@ describe('details', () => {
     { kind: 'entity', entity: { kind: 'host', id: 'web-1' } },
     { kind: 'entity', entity: { kind: 'external', id: '2001:db8::1' } },
     { kind: 'entity', entity: { kind: 'process', id: 'web/kworker/0:1|50%' } },
-    { kind: 'pair', client: { kind: 'process', id: 'a/curl' }, server: { kind: 'external', id: 'example.com' } },
+    {
+      kind: 'pair',
+      client: { kind: 'process', id: 'a/curl' },
+      server: { kind: 'external', id: 'example.com' },
+    },
   ];
   it.each(cases)('%j survives the way there and back', (details) => {
     expect(decodeDetails(encodeDetails(details))).toEqual(details);
   });
-  it.each(['', 'host', 'host:', 'planet:earth', 'host:a|', 'host:a|host:b|host:c'])('%j names nothing', (text) => {
-    expect(decodeDetails(text)).toBeNull();
-  });
+  it.each(['', 'host', 'host:', 'planet:earth', 'host:a|', 'host:a|host:b|host:c'])(
+    '%j names nothing',
+    (text) => {
+      expect(decodeDetails(text)).toBeNull();
+    },
+  );
 });

@@ -16,6 +16,9 @@ export function toCsv(header: readonly string[], rows: readonly (readonly Cell[]
 
 /** `weir-summary-2026-11-21T10-00-00Z.csv`. */
 export function exportName(what: string, atMs: number, extension: string): string {
-  const stamp = new Date(atMs).toISOString().replace(/\.\d+Z$/, 'Z').replaceAll(':', '-');
+  const stamp = new Date(atMs)
+    .toISOString()
+    .replace(/\.\d+Z$/, 'Z')
+    .replaceAll(':', '-');
   return `weir-${what}-${stamp}.${extension}`;
 }

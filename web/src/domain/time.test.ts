@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { absoluteRange, isRelative, parseSpan, parseTyped, previousRange, rangeLabel, resolveBound, resolveRange, shiftRange, spanText } from './time';
+import {
+  absoluteRange,
+  isRelative,
+  parseSpan,
+  parseTyped,
+  previousRange,
+  rangeLabel,
+  resolveBound,
+  resolveRange,
+  shiftRange,
+  spanText,
+} from './time';
 
 const now = Date.parse('2026-11-21T12:00:00Z');
 const minute = 60_000;
@@ -47,7 +58,10 @@ describe('typed ranges', () => {
     ['last 3 hours', { from: 'now-3h', to: 'now' }],
     ['now-1h', { from: 'now-1h', to: 'now' }],
     ['now-2h to now-1h', { from: 'now-2h', to: 'now-1h' }],
-    ['2026-11-20T10:00:00Z to 2026-11-20T11:00:00Z', { from: '1795168800000', to: '1795172400000' }],
+    [
+      '2026-11-20T10:00:00Z to 2026-11-20T11:00:00Z',
+      { from: '1795168800000', to: '1795172400000' },
+    ],
     ['2026-11-20T10:00:00Z - now', { from: '1795168800000', to: 'now' }],
     ['now-1h to now-2h', null],
     ['2026-11-22T00:00:00Z', null],

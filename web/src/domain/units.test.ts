@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatChange, formatCount, formatDuration, formatExact, formatMicros, formatRate, formatValue, plural } from './units';
+import {
+  formatBytes,
+  formatChange,
+  formatCount,
+  formatDuration,
+  formatExact,
+  formatMicros,
+  formatRate,
+  formatValue,
+  plural,
+} from './units';
 
 describe('numbers', () => {
   it.each([

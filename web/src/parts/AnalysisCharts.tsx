@@ -25,7 +25,13 @@ export interface AnalysisChartsProps {
   narrow?: boolean;
 }
 
-export function AnalysisCharts({ scope, totals, every, compare = false, narrow = false }: AnalysisChartsProps) {
+export function AnalysisCharts({
+  scope,
+  totals,
+  every,
+  compare = false,
+  narrow = false,
+}: AnalysisChartsProps) {
   const { setView } = useView();
   const syncKey = useId();
   const series = useSeries(scope, { metrics }, { every });
@@ -40,11 +46,22 @@ export function AnalysisCharts({ scope, totals, every, compare = false, narrow =
     if (toMs - fromMs >= zoomMinMs) setView(absoluteRange(fromMs, toMs));
   };
   if (series.error && !series.data) {
-    return <Failure compact error={series.error} what="The charts" onRetry={() => void series.refetch()} />;
+    return (
+      <Failure
+        compact
+        error={series.error}
+        what="The charts"
+        onRetry={() => void series.refetch()}
+      />
+    );
   }
   const { data } = series;
   return (
-    <div className={classes.grid} data-narrow={narrow || undefined} data-dimmed={series.isPlaceholderData || undefined}>
+    <div
+      className={classes.grid}
+      data-narrow={narrow || undefined}
+      data-dimmed={series.isPlaceholderData || undefined}
+    >
       {l4Charts.map((spec) =>
         data ? (
           <ChartCard

@@ -4,7 +4,14 @@ import { useMemo, useState } from 'react';
 import { useComputedColorScheme } from '@mantine/core';
 import type { Metrics, SeriesAnswer } from '../api/types';
 import { seriesColor } from '../base/palette';
-import { alignTo, drawnValues, hasValues, stackLines, type ChartSpec, type DrawnLine } from '../domain/chart';
+import {
+  alignTo,
+  drawnValues,
+  hasValues,
+  stackLines,
+  type ChartSpec,
+  type DrawnLine,
+} from '../domain/chart';
 import { formatDrawn, formatMetric, formatMetricExact, isDrawnAsRate } from '../domain/metrics';
 import { formatClock, formatMoment } from '../domain/time';
 import { TimeChart } from './TimeChart';
@@ -50,7 +57,9 @@ export function ChartCard(props: ChartCardProps) {
         <h3 className={classes.title}>{spec.title}</h3>
         {time !== undefined && (
           <time className={classes.time}>
-            {answer.window.to_ms - answer.window.from_ms > 86_400_000 ? formatMoment(time) : formatClock(time)}
+            {answer.window.to_ms - answer.window.from_ms > 86_400_000
+              ? formatMoment(time)
+              : formatClock(time)}
           </time>
         )}
       </div>
@@ -93,13 +102,24 @@ function Legend({ lines, totals, cursor }: LegendProps) {
     <dl className={classes.legend}>
       {(told.length > 0 ? told : lines.slice(0, legendLinesMax)).map((line) => {
         const total = totals?.[line.metric];
-        const text = cursor === null ? formatMetric(line.metric, total) : formatDrawn(line.metric, line.own[cursor]);
+        const text =
+          cursor === null
+            ? formatMetric(line.metric, total)
+            : formatDrawn(line.metric, line.own[cursor]);
         const shape = line.kind === 'bar' ? 'bar' : 'line';
         return (
-          <div key={line.metric} className={classes.entry} title={`${line.metric}: ${formatMetricExact(line.metric, total)}${isDrawnAsRate(line.metric) ? ', drawn per second' : ''}`}>
+          <div
+            key={line.metric}
+            className={classes.entry}
+            title={`${line.metric}: ${formatMetricExact(line.metric, total)}${isDrawnAsRate(line.metric) ? ', drawn per second' : ''}`}
+          >
             <dt>
               {(line.kind === 'bar' || line.kind === 'line') && (
-                <span className={classes.swatch} data-shape={shape} style={{ background: seriesColor(scheme, line.color) }} />
+                <span
+                  className={classes.swatch}
+                  data-shape={shape}
+                  style={{ background: seriesColor(scheme, line.color) }}
+                />
               )}
               {line.label}
             </dt>

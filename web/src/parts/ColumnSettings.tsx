@@ -9,7 +9,12 @@ export function ColumnSettings({ columns }: { columns: ColumnControls }) {
   return (
     <Popover position="bottom-end" width={260} trapFocus returnFocus>
       <Popover.Target>
-        <ActionIcon variant="default" size={30} aria-label="Columns" title="Choose and order columns">
+        <ActionIcon
+          variant="default"
+          size={30}
+          aria-label="Columns"
+          title="Choose and order columns"
+        >
           <IconColumns3 size={15} stroke={1.7} />
         </ActionIcon>
       </Popover.Target>
@@ -66,7 +71,12 @@ function ColumnList({ columns }: { columns: ColumnControls }) {
       </ul>
       <div className={classes.footer}>
         <span>Kept in this browser</span>
-        <Button variant="subtle" size="compact-xs" disabled={!columns.isChanged} onClick={columns.reset}>
+        <Button
+          variant="subtle"
+          size="compact-xs"
+          disabled={!columns.isChanged}
+          onClick={columns.reset}
+        >
           Reset
         </Button>
       </div>

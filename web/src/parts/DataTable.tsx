@@ -126,7 +126,12 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
         {props.total && (
           <div className={classes.totalRow} role="row" style={{ gridTemplateColumns: grid }}>
             {columns.visible.map((column) => (
-              <div key={column.id} role="gridcell" className={classes.cell} data-numeric={column.numeric || undefined}>
+              <div
+                key={column.id}
+                role="gridcell"
+                className={classes.cell}
+                data-numeric={column.numeric || undefined}
+              >
                 {props.total?.(column)}
               </div>
             ))}

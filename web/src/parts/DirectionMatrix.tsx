@@ -31,7 +31,10 @@ function useDirectionFacets(direction: Direction) {
 
 export function DirectionMatrix() {
   const { view, setView } = useView();
-  const counts = { outgoing: useDirectionFacets('outgoing'), incoming: useDirectionFacets('incoming') };
+  const counts = {
+    outgoing: useDirectionFacets('outgoing'),
+    incoming: useDirectionFacets('incoming'),
+  };
   const direction = readChoice(view.filter, 'direction').include;
   const transport = readChoice(view.filter, 'transport').include;
 
@@ -42,7 +45,10 @@ export function DirectionMatrix() {
 
   const choose = (d: Direction, t: Transport) => {
     const off = isOn(d, t);
-    const withDirection = writeChoice(view.filter, 'direction', { include: off ? [] : [d], exclude: [] });
+    const withDirection = writeChoice(view.filter, 'direction', {
+      include: off ? [] : [d],
+      exclude: [],
+    });
     const next = writeChoice(withDirection, 'transport', {
       include: off || t === null ? [] : [t],
       exclude: [],
@@ -55,7 +61,11 @@ export function DirectionMatrix() {
       {directions.map((d) => (
         <div key={d} className={classes.matrixRow} role="group" aria-label={d}>
           <span className={classes.matrixHead}>
-            {d === 'outgoing' ? <IconArrowUpRight size={14} aria-hidden /> : <IconArrowDownLeft size={14} aria-hidden />}
+            {d === 'outgoing' ? (
+              <IconArrowUpRight size={14} aria-hidden />
+            ) : (
+              <IconArrowDownLeft size={14} aria-hidden />
+            )}
             {d === 'outgoing' ? 'Outgoing' : 'Incoming'}
           </span>
           <div className={classes.matrixCells}>

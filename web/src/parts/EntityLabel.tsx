@@ -43,12 +43,20 @@ export interface EntityLabelProps {
   qualified?: boolean;
 }
 
-export function EntityLabel({ entity, link = true, strong = false, qualified = true }: EntityLabelProps) {
+export function EntityLabel({
+  entity,
+  link = true,
+  strong = false,
+  qualified = true,
+}: EntityLabelProps) {
   const qualifier = entityQualifier(entity);
   const name = <span className={strong ? classes.strong : classes.name}>{entity.name}</span>;
   const kind = entity.workload_kind ?? kindLabels[entity.kind];
   return (
-    <span className={classes.label} title={`${kind} ${entity.name}${qualifier ? ` · ${qualifier}` : ''}`}>
+    <span
+      className={classes.label}
+      title={`${kind} ${entity.name}${qualifier ? ` · ${qualifier}` : ''}`}
+    >
       <EntityIcon kind={entity.kind} />
       {link ? <EntityLink entity={entity}>{name}</EntityLink> : name}
       {qualified && qualifier && <span className={classes.qualifier}>{qualifier}</span>}

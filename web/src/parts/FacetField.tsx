@@ -35,7 +35,13 @@ export function FacetField({ field }: { field: FilterField }) {
   const chosen = choice.include.length + choice.exclude.length;
   return (
     <div className={classes.field}>
-      <Tooltip label={`${field.name}: ${field.doc}`} position="right" multiline maw={260} openDelay={600}>
+      <Tooltip
+        label={`${field.name}: ${field.doc}`}
+        position="right"
+        multiline
+        maw={260}
+        openDelay={600}
+      >
         <button type="button" className={classes.fieldHead} aria-expanded={open} onClick={toggle}>
           <IconChevronRight size={13} className={classes.chevron} aria-hidden />
           {field.label}
@@ -48,7 +54,10 @@ export function FacetField({ field }: { field: FilterField }) {
 }
 
 /** Values that the filter names but the answer does not hold still show, so that they can go. */
-function withChosen(values: readonly FacetCount[], chosen: readonly (string | null)[]): FacetCount[] {
+function withChosen(
+  values: readonly FacetCount[],
+  chosen: readonly (string | null)[],
+): FacetCount[] {
   const missing = chosen.filter((value) => !values.some((known) => known.value === value));
   return [...missing.map((value) => ({ value, count: 0 })), ...values];
 }
@@ -69,7 +78,9 @@ function FacetValues({ field }: { field: FilterField }) {
   if (values.every(({ value }) => value === null)) {
     return <p className={classes.note}>No values in this time</p>;
   }
-  const found = values.filter(({ value }) => (value ?? 'none').toLowerCase().includes(search.toLowerCase()));
+  const found = values.filter(({ value }) =>
+    (value ?? 'none').toLowerCase().includes(search.toLowerCase()),
+  );
   const shown = all ? found : found.slice(0, valuesAtFirst);
   const largest = Math.max(1, ...values.map(({ count }) => count));
   const mark = (value: string | null, to: FacetMark) =>
@@ -100,7 +111,9 @@ function FacetValues({ field }: { field: FilterField }) {
           {all ? 'Show fewer' : `Show ${found.length - valuesAtFirst} more`}
         </button>
       )}
-      {all && facet.left > 0 && <p className={classes.note}>{`${formatCount(facet.left)} rarer ones left out`}</p>}
+      {all && facet.left > 0 && (
+        <p className={classes.note}>{`${formatCount(facet.left)} rarer ones left out`}</p>
+      )}
     </div>
   );
 }
@@ -122,7 +135,11 @@ function FacetRow({ value, count, share, mark, onMark }: FacetRowProps) {
         checked={mark === 'include'}
         indeterminate={mark === 'exclude'}
         icon={({ indeterminate, className }) =>
-          indeterminate ? <IconMinus className={className} /> : <IconCheck className={className} stroke={3} />
+          indeterminate ? (
+            <IconMinus className={className} />
+          ) : (
+            <IconCheck className={className} stroke={3} />
+          )
         }
         aria-label={`Only ${name}`}
         onChange={() => onMark(mark === 'none' ? 'include' : 'none')}

@@ -112,7 +112,14 @@ export function FilterBar() {
         />
       </div>
       {draft !== '' && (
-        <ActionIcon size="sm" aria-label="Clear the filter" onClick={() => { setDraft(''); commit(''); }}>
+        <ActionIcon
+          size="sm"
+          aria-label="Clear the filter"
+          onClick={() => {
+            setDraft('');
+            commit('');
+          }}
+        >
           <IconX size={14} />
         </ActionIcon>
       )}
@@ -172,9 +179,15 @@ function SuggestionList({ id, suggestions, active, heading, onTake }: Suggestion
         ))}
       </ul>
       <div className={classes.footer}>
-        <span><Kbd size="xs">Tab</Kbd> complete</span>
-        <span><Kbd size="xs">Enter</Kbd> apply</span>
-        <span className={classes.grammar}>-key:value · key:(a OR b) · rtt_us:[1000 - 5000] · ip:10.0.0.0/8</span>
+        <span>
+          <Kbd size="xs">Tab</Kbd> complete
+        </span>
+        <span>
+          <Kbd size="xs">Enter</Kbd> apply
+        </span>
+        <span className={classes.grammar}>
+          -key:value · key:(a OR b) · rtt_us:[1000 - 5000] · ip:10.0.0.0/8
+        </span>
       </div>
     </div>
   );

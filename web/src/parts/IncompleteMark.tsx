@@ -16,7 +16,9 @@ export function IncompleteMark({ incomplete }: { incomplete: readonly Incomplete
         </UnstyledButton>
       </Popover.Target>
       <Popover.Dropdown>
-        <div className={classes.title}>{plural(incomplete.length, 'reason')} why something is missing</div>
+        <div className={classes.title}>
+          {plural(incomplete.length, 'reason')} why something is missing
+        </div>
         <ul className={classes.list}>
           {incomplete.map((item) => (
             <li key={`${item.component}${item.kind}${item.reason}`}>

@@ -2,7 +2,11 @@
 // the filters open over the list.
 import { ActionIcon, Drawer, Tooltip } from '@mantine/core';
 import { useDisclosure, useMediaQuery } from '@mantine/hooks';
-import { IconAdjustmentsHorizontal, IconLayoutSidebarLeftCollapse, IconLayoutSidebarLeftExpand } from '@tabler/icons-react';
+import {
+  IconAdjustmentsHorizontal,
+  IconLayoutSidebarLeftCollapse,
+  IconLayoutSidebarLeftExpand,
+} from '@tabler/icons-react';
 import { createContext, useContext, useState, type ReactNode } from 'react';
 import { readSetting, writeSetting } from '../base/storage';
 import { QuickFilters } from './QuickFilters';
@@ -16,7 +20,11 @@ interface RailControl {
   toggle: () => void;
 }
 
-const RailContext = createContext<RailControl>({ isNarrow: false, open: true, toggle: () => undefined });
+const RailContext = createContext<RailControl>({
+  isNarrow: false,
+  open: true,
+  toggle: () => undefined,
+});
 
 export function ListLayout({ children }: { children: ReactNode }) {
   const isNarrow = useMediaQuery('(max-width: 900px)', false, { getInitialValueInEffect: false });

@@ -18,7 +18,8 @@ export function MetricValue({ name, value, share, before }: MetricValueProps) {
   const text = formatMetric(name, value);
   const change = before === undefined ? null : formatChange(value ?? null, before);
   const exact = `${metric(name).label}: ${formatMetricExact(name, value)}`;
-  const title = before === undefined ? exact : `${exact}\nbefore: ${formatMetricExact(name, before)}`;
+  const title =
+    before === undefined ? exact : `${exact}\nbefore: ${formatMetricExact(name, before)}`;
   const faint = value === null || value === undefined || value === 0;
   const style = share === undefined ? undefined : ({ '--share': share } as CSSProperties);
   return (

@@ -35,10 +35,22 @@ function lineSeries(line: DrawnLine, scheme: Scheme): uPlot.Series {
     return { ...shared, stroke: withAlpha(color, 0), points: { show: false } };
   }
   if (line.kind === 'line') {
-    return { ...shared, stroke: color, width: 1.6, points: { show: true, size: 3, filter: loneSteps } };
+    return {
+      ...shared,
+      stroke: color,
+      width: 1.6,
+      points: { show: true, size: 3, filter: loneSteps },
+    };
   }
   const paths = uPlot.paths.bars?.({ size: [0.82, 28], align: 1, radius: 0 });
-  return { ...shared, stroke: color, fill: color, width: 0, points: { show: false }, ...(paths && { paths }) };
+  return {
+    ...shared,
+    stroke: color,
+    fill: color,
+    width: 0,
+    points: { show: false },
+    ...(paths && { paths }),
+  };
 }
 
 /** A step with a value between two without would be invisible as a line: it gets a point. */
@@ -56,7 +68,13 @@ function loneSteps(plot: uPlot, seriesIndex: number, show: boolean): number[] | 
 function ghostSeries(line: DrawnLine, scheme: Scheme): uPlot.Series {
   if (line.kind === 'low' || line.kind === 'high') return { label: line.label, show: false };
   const color = withAlpha(seriesColor(scheme, line.color), 0.75);
-  return { label: `${line.label}, before`, stroke: color, width: 1.2, dash: [4, 3], points: { show: false } };
+  return {
+    label: `${line.label}, before`,
+    stroke: color,
+    width: 1.2,
+    dash: [4, 3],
+    points: { show: false },
+  };
 }
 
 /** The day where it changes, the time elsewhere; seconds only in a short range. */
@@ -107,7 +125,9 @@ function chartOptions(
       drag: { x: true, y: false, setScale: false, dist: 6 },
       sync: { key: syncKey, setSeries: false, scales: ['x', null] },
     },
-    bands: band ? [{ series: [high, low], fill: withAlpha(seriesColor(scheme, band.color), 0.16) }] : [],
+    bands: band
+      ? [{ series: [high, low], fill: withAlpha(seriesColor(scheme, band.color), 0.16) }]
+      : [],
     axes: [
       {
         ...axis,
@@ -163,7 +183,8 @@ export function TimeChart(props: TimeChartProps) {
     return [xs, ...rows, ...before];
   }, [timesMs, lines, ghosts]);
 
-  const shape = lines.map((line) => `${line.metric}${line.kind}${line.color}`).join() + (ghosts ? '+' : '');
+  const shape =
+    lines.map((line) => `${line.metric}${line.kind}${line.color}`).join() + (ghosts ? '+' : '');
   useEffect(() => {
     const element = host.current;
     if (!element) return;
@@ -184,7 +205,15 @@ export function TimeChart(props: TimeChartProps) {
     plot.current?.setData(data, true);
   }, [data, shape, scheme, range.from_ms, range.to_ms]);
 
-  return <div ref={host} className={classes.chart} style={{ height }} role="img" aria-label={props.label} />;
+  return (
+    <div
+      ref={host}
+      className={classes.chart}
+      style={{ height }}
+      role="img"
+      aria-label={props.label}
+    />
+  );
 }
 
 function createPlot(

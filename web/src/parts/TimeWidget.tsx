@@ -1,5 +1,13 @@
 // The time range: presets, typed lengths, absolute ends, steps back and forward, refresh.
-import { ActionIcon, Button, Menu, Popover, TextInput, Tooltip, UnstyledButton } from '@mantine/core';
+import {
+  ActionIcon,
+  Button,
+  Menu,
+  Popover,
+  TextInput,
+  Tooltip,
+  UnstyledButton,
+} from '@mantine/core';
 import {
   IconCheck,
   IconChevronDown,

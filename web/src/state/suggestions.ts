@@ -1,5 +1,11 @@
 // What may come next in the filter: fields from the schema, values from what was observed.
-import { suggestKeys, suggestValues, filterField, type CaretPlace, type Suggestion } from '../domain/completion';
+import {
+  suggestKeys,
+  suggestValues,
+  filterField,
+  type CaretPlace,
+  type Suggestion,
+} from '../domain/completion';
 import { facetOf } from '../api/types';
 import { useFacets } from './queries';
 import { useView } from './view';
@@ -11,7 +17,9 @@ export function useSuggestions(place: CaretPlace, wanted: boolean): Suggestion[]
   const key = place.kind === 'value' ? place.key : '';
   const field = filterField(key);
   const hasValues = wanted && field !== undefined && field.is_key;
-  const facets = useFacets({ ...scope, filter: '' }, hasValues ? [key] : [], { enabled: hasValues });
+  const facets = useFacets({ ...scope, filter: '' }, hasValues ? [key] : [], {
+    enabled: hasValues,
+  });
   if (place.kind === 'key') return suggestKeys(place.prefix, suggestionsMax);
   return suggestValues(facetOf(facets.data, key)?.values ?? [], place.prefix, suggestionsMax);
 }

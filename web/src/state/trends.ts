@@ -37,7 +37,10 @@ export function usePairTrends(metric: string, enabled: boolean): (pair: string) 
       const values = line.metrics[metric];
       if (!answer || line.is_rest || !line.group || !values) continue;
       const key = `${line.group['client'] ?? ''}|${line.group['server'] ?? ''}`;
-      trends.set(key, { timesMs: answer.times_ms, values: drawnValues(metric, values, answer.step_s) });
+      trends.set(key, {
+        timesMs: answer.times_ms,
+        values: drawnValues(metric, values, answer.step_s),
+      });
     }
     return trends;
   }, [series.data, metric]);

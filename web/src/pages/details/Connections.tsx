@@ -56,7 +56,9 @@ export function Connections({ answer, dimmed }: { answer: ConnectionsAnswer; dim
         <SegmentedControl
           aria-label="Rows of connections"
           value={view.by ?? 'ip_port'}
-          onChange={(value) => setView({ by: value === 'ip' ? 'ip' : undefined }, { replace: true })}
+          onChange={(value) =>
+            setView({ by: value === 'ip' ? 'ip' : undefined }, { replace: true })
+          }
           data={[
             { value: 'ip_port', label: 'IP and port' },
             { value: 'ip', label: 'IP' },
@@ -68,7 +70,9 @@ export function Connections({ answer, dimmed }: { answer: ConnectionsAnswer; dim
           note="The rows shown, exact values"
           load={() => {
             const header = ['direction', 'remote', 'transport', ...connectionMetrics];
-            const cells = answer.rows.map((row) => header.map((id) => (isMetric(id) ? row.metrics[id] : textOf(row, id))));
+            const cells = answer.rows.map((row) =>
+              header.map((id) => (isMetric(id) ? row.metrics[id] : textOf(row, id))),
+            );
             return Promise.resolve({ header, rows: cells, json: answer });
           }}
         />

@@ -29,13 +29,23 @@ export function Peers({ entity, answer }: { entity: EntityRef; answer: SummaryAn
           return (
             <li key={details}>
               <button type="button" className={classes.peer} onClick={() => setView({ details })}>
-                <Arrow size={14} stroke={1.7} aria-label={opens ? 'opens conversations to' : 'accepts conversations from'} />
+                <Arrow
+                  size={14}
+                  stroke={1.7}
+                  aria-label={opens ? 'opens conversations to' : 'accepts conversations from'}
+                />
                 <span className={classes.peerName}>
                   <EntityLabel entity={peer} link={false} />
                 </span>
-                <span className={classes.peerValue}>↑ {formatMetric('bytes_sent', row.metrics['bytes_sent'])}</span>
-                <span className={classes.peerValue}>↓ {formatMetric('bytes_received', row.metrics['bytes_received'])}</span>
-                <span className={classes.peerValue}>{formatMetric('rtt_us', row.metrics['rtt_us'])}</span>
+                <span className={classes.peerValue}>
+                  ↑ {formatMetric('bytes_sent', row.metrics['bytes_sent'])}
+                </span>
+                <span className={classes.peerValue}>
+                  ↓ {formatMetric('bytes_received', row.metrics['bytes_received'])}
+                </span>
+                <span className={classes.peerValue}>
+                  {formatMetric('rtt_us', row.metrics['rtt_us'])}
+                </span>
               </button>
             </li>
           );

@@ -16,7 +16,9 @@ function note(name: string, totals: Metrics): string | null {
 }
 
 function failedConnects(totals: Metrics): number | null {
-  const known = connectFailures.map((name) => totals[name]).filter((value) => typeof value === 'number');
+  const known = connectFailures
+    .map((name) => totals[name])
+    .filter((value) => typeof value === 'number');
   return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
 }
 
@@ -26,7 +28,11 @@ export function Tiles({ totals }: { totals: Metrics | undefined }) {
   return (
     <dl className={classes.tiles}>
       {tileMetrics.map((name) => (
-        <div key={name} className={classes.tile} title={`${metric(name).doc}: ${formatMetricExact(name, totals[name])}`}>
+        <div
+          key={name}
+          className={classes.tile}
+          title={`${metric(name).doc}: ${formatMetricExact(name, totals[name])}`}
+        >
           <dt>{metric(name).label}</dt>
           <dd data-metric={name}>{formatMetric(name, totals[name])}</dd>
           <small>{note(name, totals)}</small>

@@ -20,7 +20,10 @@ import classes from './details.module.css';
 
 export default function DetailsDrawer() {
   const { view } = useView();
-  const details = useMemo(() => (view.details ? decodeDetails(view.details) : null), [view.details]);
+  const details = useMemo(
+    () => (view.details ? decodeDetails(view.details) : null),
+    [view.details],
+  );
   const width = useDrawerWidth();
   if (!details) return null;
   return (
@@ -55,7 +58,9 @@ function DetailsBody({ details }: { details: Details }) {
         ) : (
           <Measured details={details} filter={filter} />
         )}
-        {connections.data && <Connections answer={connections.data} dimmed={connections.isPlaceholderData} />}
+        {connections.data && (
+          <Connections answer={connections.data} dimmed={connections.isPlaceholderData} />
+        )}
       </div>
     </>
   );
@@ -63,7 +68,13 @@ function DetailsBody({ details }: { details: Details }) {
 
 function Waiting({ connections }: { connections: ReturnType<typeof useConnections> }) {
   if (connections.error) {
-    return <Failure error={connections.error} what="The details" onRetry={() => void connections.refetch()} />;
+    return (
+      <Failure
+        error={connections.error}
+        what="The details"
+        onRetry={() => void connections.refetch()}
+      />
+    );
   }
   return (
     <div aria-busy="true" aria-label="Loading">
@@ -83,7 +94,12 @@ function Measured({ details, filter }: { details: Details; filter: string }) {
     <>
       <IncompleteMark incomplete={first?.incomplete} />
       {summary.error && !first ? (
-        <Failure compact error={summary.error} what="The totals" onRetry={() => void summary.refetch()} />
+        <Failure
+          compact
+          error={summary.error}
+          what="The totals"
+          onRetry={() => void summary.refetch()}
+        />
       ) : (
         <Tiles totals={first?.totals} />
       )}
@@ -107,7 +123,14 @@ function Actions({ filter, onClose }: { filter: string | undefined; onClose: () 
       <Button
         component={Link}
         to="/flows"
-        search={((previous: object) => ({ ...previous, filter, details: undefined, sort: undefined })) as never}
+        search={
+          ((previous: object) => ({
+            ...previous,
+            filter,
+            details: undefined,
+            sort: undefined,
+          })) as never
+        }
         variant="default"
         size="compact-sm"
         disabled={filter === undefined}
@@ -116,7 +139,11 @@ function Actions({ filter, onClose }: { filter: string | undefined; onClose: () 
         Flows
       </Button>
       <Tooltip label={copied ? 'Link copied' : 'Copy a link to this view'}>
-        <ActionIcon aria-label="Copy a link to this view" onClick={() => void copy()} onMouseLeave={() => setCopied(false)}>
+        <ActionIcon
+          aria-label="Copy a link to this view"
+          onClick={() => void copy()}
+          onMouseLeave={() => setCopied(false)}
+        >
           <IconLink size={16} stroke={1.7} />
         </ActionIcon>
       </Tooltip>

@@ -25,7 +25,10 @@ export function FlowDetails({ row }: { row: FlowRow }) {
           variant="subtle"
           size="compact-sm"
           onClick={() =>
-            void navigate({ to: '/summary', search: (previous: object) => ({ ...previous, details }) as never })
+            void navigate({
+              to: '/summary',
+              search: (previous: object) => ({ ...previous, details }) as never,
+            })
           }
         >
           Show in the summary
@@ -67,7 +70,11 @@ function Fact({ fact }: { fact: FlowFact }) {
                 </ActionIcon>
               </Tooltip>
               <Tooltip label={`Without ${clause}`}>
-                <ActionIcon size={20} aria-label={`Without ${clause}`} onClick={() => narrow(`-${clause}`)}>
+                <ActionIcon
+                  size={20}
+                  aria-label={`Without ${clause}`}
+                  onClick={() => narrow(`-${clause}`)}
+                >
                   <IconFilterMinus size={13} />
                 </ActionIcon>
               </Tooltip>

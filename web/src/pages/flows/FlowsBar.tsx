@@ -39,7 +39,11 @@ export function FlowsBar({ flows, rows, columns, held, onResume }: FlowsBarProps
       cursor = answer.next_cursor ?? undefined;
     } while (cursor !== undefined && all.length < exportRowsMax);
     const header = l4Columns.map((column) => column.name);
-    return { header, rows: all.map((row: FlowFields) => header.map((name) => row[name])), json: all };
+    return {
+      header,
+      rows: all.map((row: FlowFields) => header.map((name) => row[name])),
+      json: all,
+    };
   };
   return (
     <div className={classes.bar}>

@@ -1,6 +1,12 @@
 // The flow rows: newest first, more as one scrolls, each opening to everything known about it.
 import { Button } from '@mantine/core';
-import { IconArrowDownLeft, IconArrowUpRight, IconFilterOff, IconQuestionMark, IconTimelineEventX } from '@tabler/icons-react';
+import {
+  IconArrowDownLeft,
+  IconArrowUpRight,
+  IconFilterOff,
+  IconQuestionMark,
+  IconTimelineEventX,
+} from '@tabler/icons-react';
 import { useCallback } from 'react';
 import type { FlowRow } from '../../api/types';
 import type { ColumnDef } from '../../domain/columns';
@@ -42,7 +48,12 @@ export function FlowsTable({ flows, rows, columns, opened, onToggle, onAtTop }: 
   return (
     <>
       {flows.error && (
-        <Failure compact error={flows.error} what="Newer rows" onRetry={() => void flows.refetch()} />
+        <Failure
+          compact
+          error={flows.error}
+          what="Newer rows"
+          onRetry={() => void flows.refetch()}
+        />
       )}
       <DataTable
         label="Network flows"
@@ -55,7 +66,13 @@ export function FlowsTable({ flows, rows, columns, opened, onToggle, onAtTop }: 
         onEnd={onEnd}
         onAtTop={onAtTop}
         dimmed={flows.isPlaceholderData}
-        footer={isFetchingNextPage ? 'Loading older rows…' : hasNextPage ? undefined : 'These are all rows of this time.'}
+        footer={
+          isFetchingNextPage
+            ? 'Loading older rows…'
+            : hasNextPage
+              ? undefined
+              : 'These are all rows of this time.'
+        }
       />
     </>
   );
@@ -63,8 +80,10 @@ export function FlowsTable({ flows, rows, columns, opened, onToggle, onAtTop }: 
 
 function flowCell(row: FlowFields, column: ColumnDef, level: Level) {
   if (column.id === 'time') return <TimeCell row={row} />;
-  if (column.id === 'client' || column.id === 'server') return <EndCell end={flowEnds(row, level)[column.id]} />;
-  if (column.id === 'direction') return <DirectionCell direction={String(row['direction'] ?? 'unknown')} />;
+  if (column.id === 'client' || column.id === 'server')
+    return <EndCell end={flowEnds(row, level)[column.id]} />;
+  if (column.id === 'direction')
+    return <DirectionCell direction={String(row['direction'] ?? 'unknown')} />;
   if (column.numeric) {
     return isMetric(column.id) ? (
       <MetricValue name={column.id} value={flowNumber(row, column.id)} />
@@ -102,7 +121,11 @@ function EndCell({ end }: { end: FlowEnd }) {
 
 function DirectionCell({ direction }: { direction: string }) {
   const Arrow =
-    direction === 'incoming' ? IconArrowDownLeft : direction === 'outgoing' ? IconArrowUpRight : IconQuestionMark;
+    direction === 'incoming'
+      ? IconArrowDownLeft
+      : direction === 'outgoing'
+        ? IconArrowUpRight
+        : IconQuestionMark;
   return (
     <span className={classes.direction}>
       <Arrow size={13} stroke={1.7} aria-hidden />
@@ -121,7 +144,9 @@ function NoFlows() {
       action={
         <Button
           variant="default"
-          onClick={() => setView(filtered ? { filter: undefined } : { from: 'now-1h', to: undefined })}
+          onClick={() =>
+            setView(filtered ? { filter: undefined } : { from: 'now-1h', to: undefined })
+          }
         >
           {filtered ? 'Clear the filter' : 'Show the last hour'}
         </Button>

@@ -73,13 +73,23 @@ export function Histogram({ every }: { every: number }) {
   const lines = useMemo(() => linesOf(data, stack, shown), [data, stack, shown]);
 
   if (histogram.error && !data) {
-    return <Failure compact error={histogram.error} what="The timeline" onRetry={() => void histogram.refetch()} />;
+    return (
+      <Failure
+        compact
+        error={histogram.error}
+        what="The timeline"
+        onRetry={() => void histogram.refetch()}
+      />
+    );
   }
   const time = cursor === null ? undefined : data?.times_ms[cursor];
   const valueOf = (line: DrawnLine) => {
     if (time !== undefined && cursor !== null) return formatDrawn(unitOf[shown], line.own[cursor]);
     const sum = line.own.reduce<number>((total, value) => total + (value ?? 0), 0);
-    return formatMetric(unitOf[shown], isDrawnAsRate(unitOf[shown]) ? sum * (data?.step_s ?? 0) : sum);
+    return formatMetric(
+      unitOf[shown],
+      isDrawnAsRate(unitOf[shown]) ? sum * (data?.step_s ?? 0) : sum,
+    );
   };
   return (
     <section aria-label="Flows over time">
@@ -87,14 +97,19 @@ export function Histogram({ every }: { every: number }) {
         <SegmentedControl
           aria-label="What the timeline shows"
           value={shown}
-          onChange={(value) => setView({ shown: value === 'traffic' ? undefined : value }, { replace: true })}
+          onChange={(value) =>
+            setView({ shown: value === 'traffic' ? undefined : value }, { replace: true })
+          }
           data={shownMetrics.map((item) => ({ ...item }))}
         />
         <dl className={classes.legend}>
           {lines.map((line) => (
             <div key={line.label}>
               <dt>
-                <span className={classes.swatch} style={{ background: seriesColor(scheme, line.color) }} />
+                <span
+                  className={classes.swatch}
+                  style={{ background: seriesColor(scheme, line.color) }}
+                />
                 {line.label}
               </dt>
               <dd>{valueOf(line)}</dd>
@@ -106,7 +121,9 @@ export function Histogram({ every }: { every: number }) {
           ml="auto"
           aria-label="Stack the timeline by"
           value={stack}
-          onChange={(value) => setView({ stack: value === 'direction' ? undefined : value }, { replace: true })}
+          onChange={(value) =>
+            setView({ stack: value === 'direction' ? undefined : value }, { replace: true })
+          }
           data={stacks.map((item) => ({ ...item }))}
         />
       </div>

@@ -43,14 +43,26 @@ function AgentRows({ agent, nowMs }: { agent: AgentStatus; nowMs: number }) {
   return (
     <>
       <tr>
-        <td>{host ? <EntityLabel entity={{ kind: 'host', id: host, name: host }} link={false} /> : absent}</td>
+        <td>
+          {host ? (
+            <EntityLabel entity={{ kind: 'host', id: host, name: host }} link={false} />
+          ) : (
+            absent
+          )}
+        </td>
         <td>
           <span className={agent.is_stale ? classes.silent : classes.sending}>
-            {agent.is_stale ? <IconCircleDashed size={14} aria-hidden /> : <IconCircleCheckFilled size={14} aria-hidden />}
+            {agent.is_stale ? (
+              <IconCircleDashed size={14} aria-hidden />
+            ) : (
+              <IconCircleCheckFilled size={14} aria-hidden />
+            )}
             {agent.is_stale ? 'silent' : 'sending'}
           </span>
         </td>
-        <td title={formatMomentExact(agent.last_seen_ms)}>{formatAge(agent.last_seen_ms, nowMs)}</td>
+        <td title={formatMomentExact(agent.last_seen_ms)}>
+          {formatAge(agent.last_seen_ms, nowMs)}
+        </td>
         <td title={lastWindow === null ? undefined : formatMomentExact(lastWindow)}>
           {lastWindow === null ? absent : formatAge(lastWindow, nowMs)}
         </td>

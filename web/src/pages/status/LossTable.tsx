@@ -3,7 +3,13 @@ import type { Incomplete } from '../../api/types';
 import { formatCount, formatExact } from '../../domain/units';
 import classes from './status.module.css';
 
-export function LossTable({ losses, bare = false }: { losses: readonly Incomplete[]; bare?: boolean }) {
+export function LossTable({
+  losses,
+  bare = false,
+}: {
+  losses: readonly Incomplete[];
+  bare?: boolean;
+}) {
   return (
     <div className={bare ? undefined : classes.card}>
       <table className={classes.table}>

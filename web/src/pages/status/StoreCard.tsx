@@ -28,7 +28,12 @@ function facts(store: StoreStatus, nowMs: number): Fact[] {
       exact: formatExact(store.rows, 'count'),
       note: `${formatCount(store.journal_rows)} in the journal`,
     },
-    { name: 'Files', value: formatCount(store.files), exact: `${store.kind} files`, note: store.kind },
+    {
+      name: 'Files',
+      value: formatCount(store.files),
+      exact: `${store.kind} files`,
+      note: store.kind,
+    },
     {
       name: 'Oldest',
       value: oldest === null ? '–' : formatAge(oldest, nowMs),
@@ -56,7 +61,12 @@ export function StoreCard({ store, nowMs }: { store: StoreStatus; nowMs: number 
   return (
     <dl className={classes.tiles} aria-label="Store">
       {facts(store, nowMs).map((fact) => (
-        <div key={fact.name} className={classes.tile} title={fact.exact} data-bad={fact.bad || undefined}>
+        <div
+          key={fact.name}
+          className={classes.tile}
+          title={fact.exact}
+          data-bad={fact.bad || undefined}
+        >
           <dt>{fact.name}</dt>
           <dd>{fact.value}</dd>
           <small>{fact.note}</small>

@@ -50,7 +50,8 @@ function StatusBody({ status }: { status: StatusAnswer }) {
         ) : (
           <div className={classes.card}>
             <Empty icon={IconPlugConnectedX} title="No agent has sent anything yet">
-              Start one on the host to be watched: <code>weir agent --server URL --token-file FILE</code>
+              Start one on the host to be watched:{' '}
+              <code>weir agent --server URL --token-file FILE</code>
             </Empty>
           </div>
         )}
@@ -61,7 +62,8 @@ function StatusBody({ status }: { status: StatusAnswer }) {
           <LossTable losses={status.losses} />
         ) : (
           <p className={classes.fine}>
-            <IconCircleCheck size={16} stroke={1.7} aria-hidden /> Nothing. Every number is complete.
+            <IconCircleCheck size={16} stroke={1.7} aria-hidden /> Nothing. Every number is
+            complete.
           </p>
         )}
       </section>

@@ -43,7 +43,10 @@ function largestOf(rows: readonly PairRow[], columns: readonly ColumnDef[]): Map
   const largest = new Map<string, number>();
   for (const { id } of columns) {
     if (!isMetric(id) || metric(id).unit !== 'bytes' || metricShape(id) !== 'total') continue;
-    largest.set(id, rows.reduce((max, row) => Math.max(max, row.metrics[id] ?? 0), 0));
+    largest.set(
+      id,
+      rows.reduce((max, row) => Math.max(max, row.metrics[id] ?? 0), 0),
+    );
   }
   return largest;
 }
@@ -62,7 +65,9 @@ export function PairsTable({ summary, sort, columns }: PairsTableProps) {
   }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
 
   if (summary.error && !summary.data) {
-    return <Failure error={summary.error} what="The paths" onRetry={() => void summary.refetch()} />;
+    return (
+      <Failure error={summary.error} what="The paths" onRetry={() => void summary.refetch()} />
+    );
   }
   if (!pages) return <TableSkeleton />;
   const first = pages[0];
@@ -70,8 +75,10 @@ export function PairsTable({ summary, sort, columns }: PairsTableProps) {
 
   const compared = view.compare === 'previous';
   const cell = (row: PairRow, column: ColumnDef) => {
-    if (column.id === 'client' || column.id === 'server') return <EntityLabel entity={row[column.id]} />;
-    if (column.id === 'trend') return <Sparkline metric={trendMetric} trend={trends(pairKey(row))} />;
+    if (column.id === 'client' || column.id === 'server')
+      return <EntityLabel entity={row[column.id]} />;
+    if (column.id === 'trend')
+      return <Sparkline metric={trendMetric} trend={trends(pairKey(row))} />;
     const value = row.metrics[column.id];
     const most = largest.get(column.id);
     return (
@@ -99,7 +106,12 @@ export function PairsTable({ summary, sort, columns }: PairsTableProps) {
   return (
     <>
       {summary.error && (
-        <Failure compact error={summary.error} what="Newer values" onRetry={() => void summary.refetch()} />
+        <Failure
+          compact
+          error={summary.error}
+          what="Newer values"
+          onRetry={() => void summary.refetch()}
+        />
       )}
       <DataTable
         label="Network paths"
@@ -111,10 +123,16 @@ export function PairsTable({ summary, sort, columns }: PairsTableProps) {
         sort={sort}
         onSort={(column) => setView({ sort: nextSort(sort, column) })}
         onOpen={(row) => setView({ details: detailsOf(row) })}
-        selected={open?.kind === 'pair' ? `${entityKey(open.client)}|${entityKey(open.server)}` : undefined}
+        selected={
+          open?.kind === 'pair' ? `${entityKey(open.client)}|${entityKey(open.server)}` : undefined
+        }
         onEnd={onEnd}
         dimmed={summary.isPlaceholderData}
-        footer={left > 0 ? `${plural(rows.length, 'path')} shown of ${first?.total}; scroll for more` : undefined}
+        footer={
+          left > 0
+            ? `${plural(rows.length, 'path')} shown of ${first?.total}; scroll for more`
+            : undefined
+        }
       />
     </>
   );
@@ -141,8 +159,8 @@ function NoPairs() {
   if (agents === 0) {
     return (
       <Empty icon={IconPlugConnectedX} title="No agent has sent anything yet">
-        Start one with <code>weir agent --server URL --token-file FILE</code> on the host to be watched.
-        The first numbers come at the end of its first window, 10 seconds later.
+        Start one with <code>weir agent --server URL --token-file FILE</code> on the host to be
+        watched. The first numbers come at the end of its first window, 10 seconds later.
       </Empty>
     );
   }

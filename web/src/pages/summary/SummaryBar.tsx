@@ -40,7 +40,11 @@ export function SummaryBar({ summary, sort, columns, children }: SummaryBarProps
       server.id,
       ...metrics.map((name) => values[name]),
     ]);
-    return { header: ['client_kind', 'client', 'server_kind', 'server', ...metrics], rows, json: answer };
+    return {
+      header: ['client_kind', 'client', 'server_kind', 'server', ...metrics],
+      rows,
+      json: answer,
+    };
   };
   return (
     <div className={classes.bar}>
@@ -55,7 +59,9 @@ export function SummaryBar({ summary, sort, columns, children }: SummaryBarProps
         size="xs"
         label="Compare with the period before"
         checked={view.compare === 'previous'}
-        onChange={(event) => setView({ compare: event.currentTarget.checked ? 'previous' : undefined })}
+        onChange={(event) =>
+          setView({ compare: event.currentTarget.checked ? 'previous' : undefined })
+        }
       />
       <Button
         component={Link}

@@ -41,7 +41,12 @@ export default function SummaryPage() {
     <ListLayout>
       {charts && !isEmpty && (
         <div className={classes.charts}>
-          <AnalysisCharts scope={scope} totals={first?.totals} every={view.every} compare={compare} />
+          <AnalysisCharts
+            scope={scope}
+            totals={first?.totals}
+            every={view.every}
+            compare={compare}
+          />
         </div>
       )}
       <SummaryBar summary={summary} sort={sort} columns={columns}>
