@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * UDP: what is kept per socket, and the sums by key.
+ *
+ * Owns the maps of sockets and sums, who is client and who is server, and how counting stays exact
+ * without locks. When a datagram is seen, and how its ends are found, is udp.bpf.c's.
+ *
+ * The first remote end that a socket deals with is counted in the socket's own storage: a compare
+ * and two additions. Most sockets never have a second one (every client does, and every connected
+ * socket). Datagrams of further remote ends are summed by key straight away.
+ */
+#ifndef WEIR_UDP_SUMS_BPF_H
+#define WEIR_UDP_SUMS_BPF_H
+
+#include "udp_kernel.bpf.h"
+#include "udp.record.h"
+
+enum {
+	/* Roles of further remote ends remembered, over all sockets; the oldest are forgotten. */
+	PEERS_MAX = 16384,
+};
+
+enum way {
+	SENT,
+	RECEIVED,
+};
+
+struct counts {
+	__u64 bytes[2];
+	__u64 packets[2];
+};
+
+enum socket_state {
+	/* Known (it existed at start), but not used yet. */
+	SOCKET_UNUSED = 0,
+	SOCKET_BEING_SET = 1,
+	/* key and comm do not change any more. */
+	SOCKET_SET = 2,
+};
+
+enum socket_flag {
+	/* Existed at start: who spoke first was not seen. */
+	SOCKET_ADOPTED = 1 << 0,
+	/* A datagram is being put together (MSG_MORE, UDP_CORK). */
+	SOCKET_CORKED = 1 << 1,
+	SOCKET_HAS_MORE_REMOTES = 1 << 2,
+	/* Connected, and yet it names the remote end of what it sends. */
+	SOCKET_NAMES_REMOTES = 1 << 3,
+};
+
+/* The socket and the first remote end that it dealt with. */
+struct udp_socket {
+	struct counts counts;
+	struct udp_key key;
+	char comm[COMM_BYTES];
+	__u32 state;
+	__u32 flags;
+};
+
+struct end {
+	union address address;
+	__u16 port;
+};
+
+/* Datagrams that went one way between two ends. */
+struct traffic {
+	struct end remote;
+	/* Unspecified: the socket's own. */
+	union address local;
+	__u32 bytes;
+	__u32 packets;
+	enum way way;
+	bool is_remote_known;
+};
+
+struct peer {
+	__u64 cookie;
+	union address remote;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct udp_socket);
+} sockets SEC(".maps");
+
+/*
+ * Two tables of sums: programs add to one while user space empties the other, after a grace
+ * period of RCU in which no program holds a pointer into it (tcp_sums.bpf.h does the same).
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	/* Set to sums_max before loading. */
+	__uint(max_entries, 1);
+	__type(key, struct udp_key);
+	__type(value, struct udp_sum);
+} sums_0 SEC(".maps"), sums_1 SEC(".maps");
+
+/* Who is client, of the further remote ends: kept when a window's sums are taken. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, PEERS_MAX);
+	__type(key, struct peer);
+	__type(value, __u8);
+} peers SEC(".maps");
+
+/* By socket cookie; user space takes them out. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	/* Set to listeners_max before loading. */
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, struct udp_listener);
+} listeners SEC(".maps");
+
+volatile __u32 sums_in_use;
+volatile __u64 losses[UDP_LOSS_REASONS];
+/* Listeners told so far, so that user space looks only when it must. */
+volatile __u64 listener_changes;
+
+/* Whether a client's port is left out of the key. */
+const volatile bool fold_client_port = true;
+
+static __always_inline void count_loss(enum udp_loss reason, __u64 packets)
+{
+	__sync_fetch_and_add(&losses[reason], packets);
+}
+
+static __always_inline bool is_udp(struct sock *sk)
+{
+	return sk->sk_protocol == IPPROTO_UDP && sk->sk_type == SOCK_DGRAM;
+}
+
+static __always_inline bool is_connected(struct sock *sk)
+{
+	return sk->__sk_common.skc_state == TCP_ESTABLISHED;
+}
+
+static __always_inline bool is_same_address(const union address *a, const union address *b)
+{
+	return a->halves[0] == b->halves[0] && a->halves[1] == b->halves[1];
+}
+
+static __always_inline bool is_unspecified(const union address *address)
+{
+	return address->halves[0] == 0 &&
+	       (address->halves[1] == 0 ||
+		(address->words[2] == bpf_htonl(0xffff) && address->words[3] == 0));
+}
+
+static __always_inline void add_counts(struct counts *counts, const struct traffic *traffic)
+{
+	if (traffic->way == SENT) {
+		__sync_fetch_and_add(&counts->bytes[SENT], traffic->bytes);
+		__sync_fetch_and_add(&counts->packets[SENT], traffic->packets);
+	} else {
+		__sync_fetch_and_add(&counts->bytes[RECEIVED], traffic->bytes);
+		__sync_fetch_and_add(&counts->packets[RECEIVED], traffic->packets);
+	}
+}
+
+/*
+ * Whether the traffic is with the socket's first remote end. A key that another CPU is writing
+ * does not match, and is not waited for: further remote ends are counted just as exactly.
+ */
+static __always_inline bool is_first_remote(const struct udp_socket *socket,
+					    const struct traffic *traffic)
+{
+	const union address *first = (const union address *)socket->key.remote;
+
+	if (socket->state != SOCKET_SET)
+		return false;
+	if (!traffic->is_remote_known)
+		return socket->key.role == UDP_ROLE_CLIENT &&
+		       !(socket->flags & SOCKET_HAS_MORE_REMOTES);
+	if (!is_same_address(first, &traffic->remote.address))
+		return false;
+	return socket->key.remote_port == traffic->remote.port ||
+	       (fold_client_port && socket->key.role == UDP_ROLE_SERVER);
+}
+
+/*
+ * Who spoke first is the client. Of a socket that existed at start this was not seen: a port that
+ * a program asked for is a server's, one that the kernel chose a client's; a program that asked
+ * for its port and speaks first to another such port may be either.
+ */
+static __always_inline enum udp_role role_at_first_sight(struct sock *sk, bool is_adopted,
+							 const struct traffic *traffic)
+{
+	const __u16 privileged_ports = 1024;
+	__u8 locks;
+
+	if (!is_adopted)
+		return traffic->way == SENT ? UDP_ROLE_CLIENT : UDP_ROLE_SERVER;
+	locks = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks);
+	if (!(locks & SOCK_BINDPORT_LOCK))
+		return UDP_ROLE_CLIENT;
+	if (traffic->way == SENT && traffic->remote.port < privileged_ports)
+		return UDP_ROLE_UNKNOWN;
+	return UDP_ROLE_SERVER;
+}
+
+static __always_inline void set_remote(struct udp_key *key, struct sock *sk,
+				       const struct traffic *traffic, enum udp_role role)
+{
+	__builtin_memcpy(key->remote, &traffic->remote.address, sizeof(key->remote));
+	key->local_port = local_port(sk);
+	key->remote_port = traffic->remote.port;
+	if (fold_client_port && role == UDP_ROLE_CLIENT)
+		key->local_port = 0;
+	if (fold_client_port && role == UDP_ROLE_SERVER)
+		key->remote_port = 0;
+	key->role = role;
+}
+
+/*
+ * The key of the socket's first remote end, in the context of the process that acts. Who talks
+ * over loopback without having said from where does so from the address it talks to.
+ */
+static __always_inline void identify(struct udp_socket *socket, struct sock *sk,
+				     const struct traffic *traffic, enum udp_role role)
+{
+	struct udp_key *key = &socket->key;
+	union address *local = (union address *)key->local;
+	struct process process;
+
+	*local = traffic->local;
+	if (is_unspecified(local))
+		local_address(local, sk, TYPED);
+	if (is_unspecified(local)) {
+		if (address_is_loopback(&traffic->remote.address))
+			*local = traffic->remote.address;
+		else if (address_is_mapped(&traffic->remote.address))
+			address_from_ipv4(local, 0);
+	}
+	key->cgroup_id = cgroup_id_of_sock(sk, TYPED);
+	key->netns = netns_of_sock(sk, TYPED);
+	read_current_process(&process);
+	key->tgid = process.tgid;
+	__builtin_memcpy(socket->comm, process.comm, sizeof(socket->comm));
+	set_remote(key, sk, traffic, role);
+}
+
+static __always_inline void tell_listener(struct sock *sk, const struct udp_socket *socket)
+{
+	struct udp_listener listener = {};
+	__u64 cookie = bpf_get_socket_cookie(sk);
+
+	local_address((union address *)listener.local, sk, TYPED);
+	listener.cgroup_id = socket->key.cgroup_id;
+	listener.netns = socket->key.netns;
+	listener.process.tgid = socket->key.tgid;
+	__builtin_memcpy(listener.process.comm, socket->comm, sizeof(socket->comm));
+	listener.port = local_port(sk);
+	if (bpf_map_update_elem(&listeners, &cookie, &listener, BPF_ANY))
+		count_loss(UDP_LOSS_LISTENERS_FULL, 1);
+	__sync_fetch_and_add(&listener_changes, 1);
+}
+
+static __always_inline struct udp_sum *find_sum(void *sums, const struct udp_key *key,
+						const char *comm)
+{
+	struct udp_sum *sum = bpf_map_lookup_elem(sums, key);
+	struct udp_sum fresh = {};
+
+	if (sum)
+		return sum;
+	__builtin_memcpy(fresh.comm, comm, sizeof(fresh.comm));
+	/* Another CPU may be first: the lookup below finds its element. */
+	bpf_map_update_elem(sums, key, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(sums, key);
+}
+
+static __always_inline void add_to_sum(struct udp_sum *sum, const struct traffic *traffic)
+{
+	if (traffic->way == SENT) {
+		__sync_fetch_and_add(&sum->bytes_sent, traffic->bytes);
+		__sync_fetch_and_add(&sum->packets_sent, traffic->packets);
+	} else {
+		__sync_fetch_and_add(&sum->bytes_received, traffic->bytes);
+		__sync_fetch_and_add(&sum->packets_received, traffic->packets);
+	}
+}
+
+/* Remembered from the first datagram on, so that a window that begins with an answer is right. */
+static __always_inline enum udp_role role_of_further(struct sock *sk, bool is_adopted,
+						     const struct traffic *traffic)
+{
+	struct peer peer = { .cookie = bpf_get_socket_cookie(sk),
+			     .remote = traffic->remote.address };
+	__u8 *known = bpf_map_lookup_elem(&peers, &peer);
+	__u8 role;
+
+	if (known)
+		return *known;
+	role = role_at_first_sight(sk, is_adopted, traffic);
+	bpf_map_update_elem(&peers, &peer, &role, BPF_ANY);
+	return role;
+}
+
+/*
+ * Counts by key. The role is looked up only where this window has no sum yet under the role that
+ * the socket has with its first remote end, which is nearly always the same.
+ */
+static __always_inline bool count_in(void *sums, struct sock *sk, const struct udp_socket *socket,
+				     const struct traffic *traffic)
+{
+	struct udp_key key = socket->key;
+	struct udp_sum *sum;
+
+	set_remote(&key, sk, traffic, socket->key.role);
+	sum = bpf_map_lookup_elem(sums, &key);
+	if (!sum) {
+		bool is_adopted = socket->flags & SOCKET_ADOPTED;
+
+		set_remote(&key, sk, traffic, role_of_further(sk, is_adopted, traffic));
+		sum = find_sum(sums, &key, socket->comm);
+	}
+	if (sum)
+		add_to_sum(sum, traffic);
+	return sum;
+}
+
+static __always_inline void count_further(struct sock *sk, const struct udp_socket *socket,
+					  const struct traffic *traffic)
+{
+	bool is_counted = sums_in_use ? count_in(&sums_1, sk, socket, traffic) :
+					count_in(&sums_0, sk, socket, traffic);
+
+	if (!is_counted)
+		count_loss(UDP_LOSS_SUMS_FULL, traffic->packets);
+}
+
+/* A socket seen for the first time; the first of two CPUs to get here decides. */
+static __noinline int count_new_socket(struct sock *sk, const struct traffic *traffic)
+{
+	enum udp_role role = role_at_first_sight(sk, false, traffic);
+	struct udp_socket fresh = { .state = SOCKET_SET };
+	struct udp_socket *socket;
+
+	identify(&fresh, sk, traffic, role);
+	socket = bpf_sk_storage_get(&sockets, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+	if (role == UDP_ROLE_SERVER && !is_connected(sk))
+		tell_listener(sk, &fresh);
+	if (socket && is_first_remote(socket, traffic)) {
+		add_counts(&socket->counts, traffic);
+		return 0;
+	}
+	if (!socket)
+		count_loss(UDP_LOSS_SOCKET_STATE, traffic->packets);
+	count_further(sk, &fresh, traffic);
+	return 0;
+}
+
+/* A socket that was known before it was used. */
+static __always_inline void set_socket(struct sock *sk, struct udp_socket *socket,
+				       const struct traffic *traffic)
+{
+	enum udp_role role = role_at_first_sight(sk, socket->flags & SOCKET_ADOPTED, traffic);
+
+	identify(socket, sk, traffic, role);
+	__sync_lock_test_and_set(&socket->state, SOCKET_SET);
+	if (role == UDP_ROLE_SERVER && !is_connected(sk))
+		tell_listener(sk, socket);
+	add_counts(&socket->counts, traffic);
+}
+
+static __noinline int count_other(struct sock *sk, struct udp_socket *socket,
+				  const struct traffic *traffic)
+{
+	if (__sync_val_compare_and_swap(&socket->state, SOCKET_UNUSED, SOCKET_BEING_SET) ==
+	    SOCKET_UNUSED) {
+		set_socket(sk, socket, traffic);
+		return 0;
+	}
+	if (!(socket->flags & SOCKET_HAS_MORE_REMOTES))
+		__sync_fetch_and_or(&socket->flags, SOCKET_HAS_MORE_REMOTES);
+	if (socket->state == SOCKET_SET) {
+		count_further(sk, socket, traffic);
+	} else {
+		struct udp_socket apart = { .flags = SOCKET_ADOPTED };
+
+		identify(&apart, sk, traffic, role_at_first_sight(sk, true, traffic));
+		count_further(sk, &apart, traffic);
+	}
+	return 0;
+}
+
+static __always_inline void count(struct sock *sk, struct udp_socket *socket,
+				  const struct traffic *traffic)
+{
+	if (!traffic->is_remote_known && !(socket && is_first_remote(socket, traffic)))
+		count_loss(UDP_LOSS_REMOTE_UNKNOWN, traffic->packets);
+	if (!socket)
+		count_new_socket(sk, traffic);
+	else if (is_first_remote(socket, traffic))
+		add_counts(&socket->counts, traffic);
+	else
+		count_other(sk, socket, traffic);
+}
+
+static __always_inline __u64 take(__u64 *counter)
+{
+	return *counter ? __sync_lock_test_and_set(counter, 0) : 0;
+}
+
+/*
+ * Moves what a socket counted to the sum of its key. What two CPUs take at once, one of them
+ * gets. Where there is no room it stays in the socket: false.
+ */
+static __always_inline bool fold_into(void *sums, struct udp_socket *socket)
+{
+	struct udp_sum *sum = find_sum(sums, &socket->key, socket->comm);
+	struct counts *counts = &socket->counts;
+
+	if (!sum)
+		return false;
+	__sync_fetch_and_add(&sum->bytes_sent, take(&counts->bytes[SENT]));
+	__sync_fetch_and_add(&sum->bytes_received, take(&counts->bytes[RECEIVED]));
+	__sync_fetch_and_add(&sum->packets_sent, take(&counts->packets[SENT]));
+	__sync_fetch_and_add(&sum->packets_received, take(&counts->packets[RECEIVED]));
+	return true;
+}
+
+static __always_inline bool fold(struct udp_socket *socket)
+{
+	const struct counts *counts = &socket->counts;
+
+	if (!(counts->packets[SENT] | counts->packets[RECEIVED] | counts->bytes[SENT] |
+	      counts->bytes[RECEIVED]))
+		return true;
+	return sums_in_use ? fold_into(&sums_1, socket) : fold_into(&sums_0, socket);
+}
+
+/* The last time: what finds no room is lost. */
+static __always_inline void fold_closing(struct udp_socket *socket)
+{
+	const struct counts *counts = &socket->counts;
+
+	if (!fold(socket))
+		count_loss(UDP_LOSS_SUMS_FULL, counts->packets[SENT] + counts->packets[RECEIVED]);
+}
+
+#endif
