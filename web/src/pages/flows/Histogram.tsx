@@ -63,7 +63,6 @@ function linesOf(answer: SeriesAnswer | undefined, stack: string, shown: Shown):
 
 export function Histogram({ every }: { every: number }) {
   const { view, scope, setView } = useView();
-  const scheme = useComputedColorScheme('light');
   const [cursor, setCursor] = useState<number | null>(null);
   const stack = stacks.find(({ value }) => value === view.stack)?.value ?? 'direction';
   const shown = shownMetrics.find(({ value }) => value === view.shown)?.value ?? 'traffic';
@@ -82,51 +81,21 @@ export function Histogram({ every }: { every: number }) {
       />
     );
   }
-  const time = cursor === null ? undefined : data?.times_ms[cursor];
   const valueOf = (line: DrawnLine) => {
-    if (time !== undefined && cursor !== null) return formatDrawn(unitOf[shown], line.own[cursor]);
+    if (cursor !== null) return formatDrawn(unitOf[shown], line.own[cursor]);
     const sum = line.own.reduce<number>((total, value) => total + (value ?? 0), 0);
-    return formatMetric(
-      unitOf[shown],
-      isDrawnAsRate(unitOf[shown]) ? sum * (data?.step_s ?? 0) : sum,
-    );
+    const whole = isDrawnAsRate(unitOf[shown]) ? sum * (data?.step_s ?? 0) : sum;
+    return formatMetric(unitOf[shown], whole);
   };
   return (
     <section aria-label="Flows over time">
-      <div className={classes.histogramHead}>
-        <SegmentedControl
-          aria-label="What the timeline shows"
-          value={shown}
-          onChange={(value) =>
-            setView({ shown: value === 'traffic' ? undefined : value }, { replace: true })
-          }
-          data={shownMetrics.map((item) => ({ ...item }))}
-        />
-        <dl className={classes.legend}>
-          {lines.map((line) => (
-            <div key={line.label}>
-              <dt>
-                <span
-                  className={classes.swatch}
-                  style={{ background: seriesColor(scheme, line.color) }}
-                />
-                {line.label}
-              </dt>
-              <dd>{valueOf(line)}</dd>
-            </div>
-          ))}
-        </dl>
-        {time !== undefined && <time className={classes.time}>{formatMoment(time)}</time>}
-        <SegmentedControl
-          ml="auto"
-          aria-label="Stack the timeline by"
-          value={stack}
-          onChange={(value) =>
-            setView({ stack: value === 'direction' ? undefined : value }, { replace: true })
-          }
-          data={stacks.map((item) => ({ ...item }))}
-        />
-      </div>
+      <HistogramHead
+        shown={shown}
+        stack={stack}
+        lines={lines}
+        valueOf={valueOf}
+        timeMs={cursor === null ? undefined : data?.times_ms[cursor]}
+      />
       {data ? (
         <div data-dimmed={histogram.isPlaceholderData || undefined} className={classes.plot}>
           <TimeChart
@@ -145,5 +114,55 @@ export function Histogram({ every }: { every: number }) {
         <Skeleton height={84} mt={8} />
       )}
     </section>
+  );
+}
+
+interface HistogramHeadProps {
+  shown: Shown;
+  stack: string;
+  lines: readonly DrawnLine[];
+  valueOf: (line: DrawnLine) => string;
+  /** The time under the cursor. */
+  timeMs: number | undefined;
+}
+
+function HistogramHead({ shown, stack, lines, valueOf, timeMs }: HistogramHeadProps) {
+  const { setView } = useView();
+  const scheme = useComputedColorScheme('light');
+  return (
+    <div className={classes.histogramHead}>
+      <SegmentedControl
+        aria-label="What the timeline shows"
+        value={shown}
+        onChange={(value) =>
+          setView({ shown: value === 'traffic' ? undefined : value }, { replace: true })
+        }
+        data={shownMetrics.map((item) => ({ ...item }))}
+      />
+      <dl className={classes.legend}>
+        {lines.map((line) => (
+          <div key={line.label}>
+            <dt>
+              <span
+                className={classes.swatch}
+                style={{ background: seriesColor(scheme, line.color) }}
+              />
+              {line.label}
+            </dt>
+            <dd>{valueOf(line)}</dd>
+          </div>
+        ))}
+      </dl>
+      {timeMs !== undefined && <time className={classes.time}>{formatMoment(timeMs)}</time>}
+      <SegmentedControl
+        ml="auto"
+        aria-label="Stack the timeline by"
+        value={stack}
+        onChange={(value) =>
+          setView({ stack: value === 'direction' ? undefined : value }, { replace: true })
+        }
+        data={stacks.map((item) => ({ ...item }))}
+      />
+    </div>
   );
 }
