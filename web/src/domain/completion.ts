@@ -1,4 +1,5 @@
 // What could come next at the caret of a filter. Pure: values come from the caller.
+import { fieldDoc } from './fields';
 import { l4Fields, type FieldSchema } from './schema.gen';
 import { quoteValue, tokenize, unquoteValue, type Token } from './filterText';
 
@@ -72,7 +73,7 @@ export function suggestKeys(prefix: string, limit: number): Suggestion[] {
   return [...starts, ...holds].slice(0, limit).map((field) => ({
     text: `${field.name}:`,
     label: field.name,
-    hint: field.doc,
+    hint: fieldDoc(field),
     goesOn: true,
   }));
 }

@@ -89,7 +89,7 @@ const notFilterable = new Set(['window_start_ms', 'window_ms']);
 function factLabel(name: string): string {
   const known = l4Metrics.find((item) => item.name === name);
   if (known) return known.label;
-  const text = name.replace(/^(local|remote)_/, '').replaceAll('_', ' ');
+  const text = name.replace(/^(local|remote)_|_ms$/g, '').replaceAll('_', ' ');
   return text.replace(/\b(ip|pid|rtt|us|ms)\b/g, (word) =>
     word === 'us' ? 'µs' : word === 'ms' ? 'ms' : word.toUpperCase(),
   );

@@ -1,4 +1,5 @@
 // The quick filters at the left: which fields stand in which section, in which order. Pure.
+import { fieldDoc } from './fields';
 import { l4Fields } from './schema.gen';
 import type { Level } from './entity';
 
@@ -53,13 +54,13 @@ function sideFields(side: 'client' | 'server', hasCluster: boolean): FilterField
   return fields
     .map((field, index) => ({ field, index }))
     .sort((a, b) => place(a.field.column) - place(b.field.column) || a.index - b.index)
-    .map(({ field }) => ({ name: field.name, label: label(field.column), doc: field.doc }));
+    .map(({ field }) => ({ name: field.name, label: label(field.column), doc: fieldDoc(field) }));
 }
 
 function named(names: readonly string[]): FilterField[] {
   return names.flatMap((name) => {
     const field = l4Fields.find((known) => known.name === name);
-    return field ? [{ name, label: label(field.column), doc: field.doc }] : [];
+    return field ? [{ name, label: label(field.column), doc: fieldDoc(field) }] : [];
   });
 }
 
