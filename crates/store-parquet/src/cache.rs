@@ -124,7 +124,7 @@ mod tests {
     fn it_stays_below_its_limit_and_keeps_what_is_used() {
         let cache = ColumnCache::new(100_000);
         let key = |column| CacheKey { file: 1, group: 0, column };
-        for id in 1..100 {
+        for id in 1..300 {
             cache.get_or_load(key(0), || Ok(column(100))).unwrap();
             cache.get_or_load(key(id), || Ok(column(100))).unwrap();
             assert!(cache.bytes() <= 100_000);

@@ -17,12 +17,15 @@ use crate::merge::{Part, merge};
 use crate::read::StoredFile;
 use crate::segment::{ColumnData, ScanError, Segment, View};
 use crate::state::Shared;
-use crate::write::write_file;
+use crate::write::{Layout, write_file};
 
 /// How long after its end an hour is compacted: late batches have come in by then.
 const COMPACT_AFTER_MS: i64 = 600_000;
 /// How often maintenance wants to be called when nothing is pressing.
 const IDLE: Duration = Duration::from_secs(10);
+
+/// Rows of several segments: each segment's place, and its rows that take part.
+type Parts = Vec<(usize, Vec<u32>)>;
 
 /// What maintenance remembers between calls.
 #[derive(Default)]
@@ -92,11 +95,8 @@ pub fn flush(shared: &Shared, progress: &mut Progress) -> Result<(), StoreError>
 }
 
 /// Of each hour, the rows of each segment (by place) that lie in it.
-fn rows_by_hour(
-    shared: &Shared,
-    segments: &[Segment],
-) -> Result<BTreeMap<i64, Vec<(usize, Vec<u32>)>>, ScanError> {
-    let mut hours: BTreeMap<i64, Vec<(usize, Vec<u32>)>> = BTreeMap::new();
+fn rows_by_hour(shared: &Shared, segments: &[Segment]) -> Result<BTreeMap<i64, Parts>, ScanError> {
+    let mut hours: BTreeMap<i64, Parts> = BTreeMap::new();
     for (place, segment) in segments.iter().enumerate() {
         let view = View::new(segment, &shared.cache);
         let starts = view.named("window_start_ms")?;
@@ -117,7 +117,7 @@ fn write_hour(
     table: Table,
     hour_ms: i64,
     segments: &[Segment],
-    rows: Vec<(usize, Vec<u32>)>,
+    rows: Parts,
 ) -> Result<Arc<StoredFile>, ScanError> {
     let part = |(place, rows)| {
         let segment: &Segment = &segments[place];
@@ -126,7 +126,9 @@ fn write_hour(
     let parts: Vec<Part> = rows.into_iter().map(part).collect();
     let merged = merge(table, &parts)?;
     let id = shared.catalogue.next_file_id(table)?;
-    let row = write_file(shared.data_dir(), table, hour_ms, id, &merged)?;
+    let row_group_rows_max = shared.options.row_group_rows_max;
+    let layout = Layout { table, hour_ms, id, row_group_rows_max };
+    let row = write_file(shared.data_dir(), &layout, &merged)?;
     Ok(Arc::new(StoredFile::new(shared.data_dir().to_owned(), row)))
 }
 
@@ -136,7 +138,9 @@ fn compact_one(shared: &Shared, table: Table, now_ms: i64) -> Result<bool, Store
     match join_files(shared, table, &files) {
         Ok(joined) => {
             let replaced: Vec<i64> = files.iter().map(|file| file.row.id).collect();
-            if let Err(error) = shared.catalogue.swap(&[joined.row.clone()], &[], &replaced) {
+            if let Err(error) =
+                shared.catalogue.swap(std::slice::from_ref(&joined.row), &[], &replaced)
+            {
                 joined.remove_when_unused();
                 return Err(error);
             }

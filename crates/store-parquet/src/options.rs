@@ -32,14 +32,19 @@ pub struct Options {
     pub batch_span_max: Duration,
     /// Most rows that compaction puts into one file. Default 524,288.
     pub file_rows_max: usize,
+    /// Most rows of a row group: the unit of skipping, decoding and of work for a thread. Default
+    /// 131,072.
+    pub row_group_rows_max: usize,
     /// Most bytes of decoded columns kept for the next question; the longest unused go first.
     /// Default 128 MiB.
     pub cache_bytes_max: u64,
     /// Most groups that one question keeps apart; rows of further groups count in totals only, and
     /// the answer says so. Default 1,000,000.
     pub groups_max: usize,
-    /// Threads that work on one question. Default 2, at most the processors there are.
+    /// Most threads that work on one question. Default 2, or 1 on one processor.
     pub question_threads_max: usize,
+    /// Rows that a thread must have to do for its start to pay. Default 50,000.
+    pub thread_rows_min: usize,
 }
 
 impl Options {
@@ -59,9 +64,11 @@ impl Options {
             batch_rows_max: 1_000_000,
             batch_span_max: 24 * HOUR,
             file_rows_max: 524_288,
+            row_group_rows_max: 131_072,
             cache_bytes_max: 128 * MIB,
             groups_max: 1_000_000,
             question_threads_max: processors.min(2),
+            thread_rows_min: 50_000,
         }
     }
 

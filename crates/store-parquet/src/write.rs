@@ -19,22 +19,26 @@ use crate::catalogue::FileRow;
 use crate::errors::io_error;
 use crate::files::{create_parents, relative_path, sync_dir};
 
-/// Rows of a row group: the unit of skipping, decoding and of work for a thread.
-const ROW_GROUP_ROWS: usize = 131_072;
+/// What a file is called and how it is laid out.
+pub struct Layout {
+    pub table: Table,
+    pub hour_ms: i64,
+    pub id: i64,
+    pub row_group_rows_max: usize,
+}
 
 /// Writes the rows of one hour, which [`crate::merge`] has sorted. They are at least one.
 pub fn write_file(
     data_dir: &Path,
-    table: Table,
-    hour_ms: i64,
-    id: i64,
+    layout: &Layout,
     rows: &RecordBatch,
 ) -> Result<FileRow, StoreError> {
+    let Layout { table, hour_ms, id, .. } = *layout;
     let relative = relative_path(table, hour_ms, id)?;
     create_parents(data_dir, &relative)?;
     let path = data_dir.join(&relative);
     let unfinished = path.with_extension("tmp");
-    let (bytes, crc32) = write_and_sync(&unfinished, table, rows).inspect_err(|_| {
+    let (bytes, crc32) = write_and_sync(&unfinished, layout, rows).inspect_err(|_| {
         // What cannot be removed now is removed as an orphan at the next open.
         let _ = fs::remove_file(&unfinished);
     })?;
@@ -57,11 +61,15 @@ pub fn write_file(
     })
 }
 
-fn write_and_sync(path: &Path, table: Table, rows: &RecordBatch) -> Result<(u64, u32), StoreError> {
+fn write_and_sync(
+    path: &Path,
+    layout: &Layout,
+    rows: &RecordBatch,
+) -> Result<(u64, u32), StoreError> {
     let file = File::create(path).map_err(|error| io_error("create", path, error))?;
     let hashing = HashingWriter { file, hasher: crc32fast::Hasher::new(), bytes: 0 };
     let write = || {
-        let mut writer = ArrowWriter::try_new(hashing, rows.schema(), Some(properties(table)?))?;
+        let mut writer = ArrowWriter::try_new(hashing, rows.schema(), Some(properties(layout)?))?;
         writer.write(rows)?;
         writer.into_inner()
     };
@@ -74,14 +82,14 @@ fn write_and_sync(path: &Path, table: Table, rows: &RecordBatch) -> Result<(u64,
     Ok((written.bytes, written.hasher.finalize()))
 }
 
-fn properties(table: Table) -> Result<WriterProperties, ParquetError> {
+fn properties(layout: &Layout) -> Result<WriterProperties, ParquetError> {
     let metadata = vec![
-        KeyValue::new(metadata_key("table"), table.name().to_owned()),
+        KeyValue::new(metadata_key("table"), layout.table.name().to_owned()),
         KeyValue::new(metadata_key("format"), FORMAT_VERSION.to_string()),
     ];
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_row_count(Some(layout.row_group_rows_max))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
         .set_created_by("weir".to_owned())

@@ -26,7 +26,7 @@ impl SortValue {
     }
 }
 
-/// The place of a row: its sort value, then the newest window, then a hash of its identity.
+/// The place of a row: its sort value, then the newest window, then a hash of all it holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Place {
     pub sort: SortValue,

@@ -28,8 +28,13 @@ pub struct Page<'a> {
 pub struct Grouped {
     pub keys: Keys,
     pub totals: Totals,
-    /// Rows of groups beyond the limit; they are in group [`Interner::BEYOND`].
-    pub beyond_rows: u64,
+}
+
+impl Grouped {
+    /// Rows of groups beyond the limit.
+    pub fn beyond_rows(&self) -> u64 {
+        self.totals.rows(Interner::BEYOND as usize)
+    }
 }
 
 enum Order {
@@ -85,8 +90,7 @@ pub fn group(
         true => Some(LastWindows::find(scan, steps)?),
         false => None,
     };
-    let make =
-        || Grouped { keys: Keys::new(key_plan), totals: Totals::new(metric_plan), beyond_rows: 0 };
+    let make = || Grouped { keys: Keys::new(key_plan), totals: Totals::new(metric_plan) };
     let partials = scan.fold(make, |partial, view| {
         let selection = select(scan.question, view)?;
         if selection.is_empty() {
@@ -98,10 +102,7 @@ pub fn group(
             None => Vec::new(),
         };
         partial.totals.grow(partial.keys.count() + 1);
-        partial.totals.add(view, &selection, &groups, &is_last)?;
-        let beyond = groups.iter().filter(|group| **group == Interner::BEYOND).count();
-        partial.beyond_rows += beyond as u64;
-        Ok(())
+        partial.totals.add(view, &selection, &groups, &is_last)
     })?;
     let mut partials = partials.into_iter();
     let mut all = partials.next().unwrap_or_else(make);
@@ -113,7 +114,6 @@ pub fn group(
 }
 
 fn merge(all: &mut Grouped, partial: &Grouped) {
-    all.beyond_rows += partial.beyond_rows;
     for from in 0..partial.totals.len() {
         let group = match from as u32 {
             Interner::BEYOND => Interner::BEYOND,
@@ -224,7 +224,7 @@ fn cut(mut metrics: Vec<Option<f64>>, len: usize) -> Vec<Option<f64>> {
 }
 
 fn beyond_limit(grouped: &Grouped) -> Option<Incomplete> {
-    let count = grouped.beyond_rows;
+    let count = grouped.beyond_rows();
     (count > 0).then(|| Incomplete {
         kind: "cut".to_owned(),
         component: "store".to_owned(),

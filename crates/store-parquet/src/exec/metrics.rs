@@ -118,6 +118,8 @@ fn mirror(metric: &Metric, is_local: bool) -> Option<&'static str> {
 #[derive(Debug)]
 pub struct Totals {
     plan: MetricPlan,
+    /// Of each group, its rows.
+    rows: Vec<u64>,
     /// Of each group, a bit for each slot that has a value.
     present: Vec<u64>,
     /// `values[group * slots + slot]`.
@@ -126,12 +128,13 @@ pub struct Totals {
 
 impl Totals {
     pub fn new(plan: &MetricPlan) -> Self {
-        Self { plan: plan.clone(), present: Vec::new(), values: Vec::new() }
+        Self { plan: plan.clone(), rows: Vec::new(), present: Vec::new(), values: Vec::new() }
     }
 
     /// Makes room for groups up to `count`.
     pub fn grow(&mut self, count: usize) {
         if count > self.present.len() {
+            self.rows.resize(count, 0);
             self.present.resize(count, 0);
             self.values.resize(count * self.plan.slots.len(), 0);
         }
@@ -151,6 +154,7 @@ impl Totals {
             columns.push((view.column(slot.column)?, view.column(slot.mirror)?));
         }
         let incoming = view.incoming()?;
+        groups.iter().for_each(|group| self.rows[*group as usize] += 1);
         for (place, (slot, (column, mirror))) in slots.iter().zip(columns).enumerate() {
             let turned = slot.column != slot.mirror;
             let (column, mirror) = (Numbers::of(column.as_deref()), Numbers::of(mirror.as_deref()));
@@ -185,6 +189,7 @@ impl Totals {
 
     /// Adds a group of another thread to a group of this one.
     pub fn merge(&mut self, group: usize, other: &Totals, from: usize) {
+        self.rows[group] += other.rows[from];
         let slots = self.plan.slots.len();
         for place in 0..slots {
             if other.present[from] & (1 << place) != 0 {
@@ -197,6 +202,11 @@ impl Totals {
     /// Groups there is room for.
     pub fn len(&self) -> usize {
         self.present.len()
+    }
+
+    /// Rows of a group.
+    pub fn rows(&self, group: usize) -> u64 {
+        self.rows[group]
     }
 
     fn value(&self, group: usize, place: usize) -> Option<u64> {

@@ -7,7 +7,7 @@ use std::sync::atomic::{self, AtomicI64};
 
 use weir_model::Layer;
 use weir_query::{Cursor, MAX_GROUPS, Rows, Sort};
-use weir_schema::{Formula, Merge, Side, Table, field, metric};
+use weir_schema::{Formula, Side, Table, field, metric};
 use weir_store::StoreError;
 
 use crate::errors::invalid;
@@ -149,7 +149,7 @@ fn collect<'a>(
         return Ok(());
     };
     let sort_values = sort.map(|columns| SortValues::of(view, columns)).transpose()?;
-    let identities = Identities::of(view)?;
+    let mut identities = None;
     for row in selection {
         let row = row as usize;
         let sort = sort_values.as_ref().map_or(SortValue::Unsorted, |values| values.value(row));
@@ -157,6 +157,10 @@ fn collect<'a>(
         if !page.is_wanted(&place) {
             continue;
         }
+        let identities = match &identities {
+            Some(identities) => identities,
+            None => identities.insert(Identities::of(view)?),
+        };
         place.identity = identities.identity(row);
         if after.is_some_and(|end| place.compare(&end.place, page.descending) == Ordering::Less) {
             continue;
@@ -239,7 +243,8 @@ impl SortValues {
     }
 }
 
-/// Hashes of the rows' key columns: the same in every process and wherever the row lies.
+/// Hashes of whole rows: the same in every process and wherever the row lies. Rows with the same
+/// hash hold the same, so that it does not matter which of them a page takes.
 struct Identities {
     columns: Vec<(Loaded, Vec<u64>)>,
 }
@@ -247,10 +252,7 @@ struct Identities {
 impl Identities {
     fn of(view: &View) -> Result<Self, ScanError> {
         let mut columns = Vec::new();
-        for (id, column) in view.segment.table.columns().iter().enumerate() {
-            if column.merge != Merge::Key {
-                continue;
-            }
+        for id in 0..view.segment.table.columns().len() {
             let loaded = view.column(id)?;
             let hashes = match loaded.as_deref() {
                 Some(ColumnData::Codes { values, .. }) => {

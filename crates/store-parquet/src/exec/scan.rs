@@ -10,9 +10,6 @@ use weir_store::{StoreError, StoreErrorKind};
 use crate::exec::Scan;
 use crate::segment::{ScanError, View};
 
-/// Rows that a thread must have to do for its start to pay.
-const ROWS_PER_THREAD: usize = 50_000;
-
 impl Scan<'_> {
     /// Folds every segment, newest first, into one accumulator a thread. The first error ends all.
     pub fn fold<'s, P: Send>(
@@ -21,8 +18,9 @@ impl Scan<'_> {
         work: impl Fn(&mut P, &View<'s>) -> Result<(), ScanError> + Sync,
     ) -> Result<Vec<P>, ScanError> {
         let rows: usize = self.segments.iter().map(|segment| segment.rows).sum();
-        let wanted = (rows / ROWS_PER_THREAD).min(self.segments.len());
-        let threads = wanted.min(self.shared.options.question_threads_max).max(1);
+        let options = &self.shared.options;
+        let wanted = (rows / options.thread_rows_min.max(1)).min(self.segments.len());
+        let threads = wanted.min(options.question_threads_max).max(1);
         let next = AtomicUsize::new(0);
         let run = || -> Result<P, ScanError> {
             let mut partial = make();

@@ -87,7 +87,7 @@ fn heaviest(
         compare_metrics(weight(*a), weight(*b), true)
             .then_with(|| compare_keys(&grouped.keys.key(*a), &grouped.keys.key(*b)))
     });
-    let has_rest = groups.len() > limit || grouped.beyond_rows > 0;
+    let has_rest = groups.len() > limit || grouped.beyond_rows() > 0;
     groups.truncate(limit);
     let key = |group: &u32| grouped.keys.key(*group).into_iter().cloned().collect();
     let keys: Vec<Vec<KeyPart>> = groups.iter().map(key).collect();
