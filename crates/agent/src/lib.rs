@@ -1,1 +1,39 @@
-//! placeholder
+//! The agent: from the probes' records to batches that a server has acknowledged.
+//!
+//! Owns windows, the folding of flows, who is at both ends, the spool on disk, sending, and the
+//! agent's own limits and counters. Does not own the kernel side (`weir-probes`), the caches of
+//! names (`weir-identity`) or the format of a batch (`weir-wire`).
+//!
+//! Three threads, so that nothing stalls the reading of the kernel: `weir-watch` reads records and
+//! closes windows, `weir-spool` writes batches to disk, `weir-send` sends them and forgets what
+//! was acknowledged. Every batch is on disk before it is sent: it survives a crash and is sent
+//! again with the number it had.
+
+mod agent;
+mod backoff;
+mod capabilities;
+mod clock;
+mod ends;
+mod flows;
+mod http;
+mod losses;
+mod options;
+mod rows;
+mod send;
+mod source;
+mod spool;
+mod stats;
+mod transport;
+mod watch;
+mod window;
+
+pub use agent::{Agent, AgentError, AgentHandle};
+pub use capabilities::{CapabilityError, KEPT_CAPABILITIES, drop_capabilities};
+pub use http::HttpTransport;
+pub use options::{AgentLimits, AgentOptions, OptionsError};
+pub use source::{RecordSource, SourceError};
+pub use spool::SpoolError;
+pub use stats::AgentStats;
+pub use transport::{Transport, TransportError};
+/// The probes, for the binary that starts them: an agent takes them as a [`RecordSource`].
+pub use weir_probes as probes;

@@ -1,0 +1,61 @@
+//! Where records come from, as the agent sees it.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use weir_model::{DnsMessage, Loss, SignalSet, Transport};
+use weir_probes::{Collector, Sink};
+
+/// A source could not be read; the agent counts it and goes on.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct SourceError(pub String);
+
+/// The kernel's probes, or anything that gives the same records.
+pub trait RecordSource: Send {
+    /// Hands over everything that changed since the last call.
+    fn drain(&mut self, sink: &mut dyn Sink) -> Result<(), SourceError>;
+
+    /// Waits up to `timeout` for DNS messages and hands over those that came.
+    fn poll_dns(
+        &mut self,
+        timeout: Duration,
+        sink: &mut dyn FnMut(DnsMessage),
+    ) -> Result<(), SourceError>;
+
+    /// What the source can tell of a transport on this kernel.
+    fn signals(&self, transport: Transport) -> SignalSet;
+
+    /// What was lost since the last call.
+    fn losses(&mut self) -> Vec<Loss>;
+}
+
+impl RecordSource for Collector {
+    fn drain(&mut self, sink: &mut dyn Sink) -> Result<(), SourceError> {
+        Collector::drain(self, sink).map_err(|err| SourceError(chain(&err)))
+    }
+
+    fn poll_dns(
+        &mut self,
+        timeout: Duration,
+        sink: &mut dyn FnMut(DnsMessage),
+    ) -> Result<(), SourceError> {
+        Collector::poll_dns(self, timeout, sink);
+        Ok(())
+    }
+
+    fn signals(&self, transport: Transport) -> SignalSet {
+        Collector::signals(self, transport)
+    }
+
+    fn losses(&mut self) -> Vec<Loss> {
+        Collector::losses(self)
+    }
+}
+
+/// An error with its causes in one line.
+fn chain(err: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(err.source(), |cause| cause.source());
+    causes.fold(err.to_string(), |text, cause| format!("{text}: {cause}"))
+}

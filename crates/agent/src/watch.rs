@@ -1,0 +1,325 @@
+//! The thread that reads the probes and closes windows.
+//!
+//! Owns the order of a window's end: read everything, know whose addresses are here, name the
+//! flows, find their other ends, hand the batch over without waiting for anybody.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use weir_identity::{DnsNames, HostAddresses, Owner, Owners};
+use weir_model::{L4Counters, L4Record, ListenRecord, LossKind, Netns, Transport};
+use weir_probes::Sink;
+use weir_schema::{FORMAT_VERSION, Table};
+use weir_wire::{Batch, BatchHeader, FORMAT};
+
+use crate::clock::Moment;
+use crate::ends::BothEnds;
+use crate::flows::{FlowKey, FlowTable};
+use crate::losses::Losses;
+use crate::options::AgentOptions;
+use crate::rows::{FlowRow, RowContext, record_batch};
+use crate::source::{RecordSource, SourceError};
+use crate::stats::Counters;
+use crate::window::{Span, Window};
+
+/// Longest wait for DNS messages in one go, so that a stop is noticed soon.
+const POLL_MAX: Duration = Duration::from_millis(100);
+/// How long addresses and other ends are remembered without being seen.
+const HOLD_MS: i64 = 600_000;
+/// Repeated errors of the source are logged once in so many.
+const ERRORS_LOGGED_EVERY: u64 = 360;
+
+/// Names that every batch of the agent carries.
+#[derive(Clone, Debug)]
+pub struct AgentNames {
+    pub agent: String,
+    pub host: String,
+    pub boot_id: String,
+}
+
+/// Tells the thread to stop, and lets it sleep until then.
+#[derive(Debug, Default)]
+pub struct StopSignal {
+    is_set: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl StopSignal {
+    pub fn set(&self) {
+        *self.is_set.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+
+    fn is_set(&self) -> bool {
+        *self.is_set.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps for `timeout` or until the signal is set.
+    fn sleep(&self, timeout: Duration) {
+        let guard = self.is_set.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.changed.wait_timeout_while(guard, timeout, |is_set| !*is_set));
+    }
+}
+
+/// Reads a source window by window.
+pub struct Watcher<S> {
+    source: S,
+    options: AgentOptions,
+    names: AgentNames,
+    table: FlowTable,
+    owners: Owners,
+    addresses: HostAddresses,
+    ends: BothEnds,
+    dns: DnsNames,
+    losses: Arc<Losses>,
+    counters: Arc<Counters>,
+    batches: SyncSender<Batch>,
+    source_errors: u64,
+}
+
+impl<S: RecordSource> Watcher<S> {
+    pub fn new(
+        source: S,
+        options: AgentOptions,
+        names: AgentNames,
+        losses: Arc<Losses>,
+        counters: Arc<Counters>,
+        batches: SyncSender<Batch>,
+    ) -> Self {
+        let limits = options.limits;
+        Self {
+            table: FlowTable::new(options.fold_client_port, limits.flows_max),
+            owners: Owners::new(&options.proc_root, options.owners),
+            addresses: HostAddresses::new(&options.proc_root, limits.addresses_max, HOLD_MS),
+            ends: BothEnds::new(limits.conversations_max, limits.listeners_max, HOLD_MS),
+            dns: DnsNames::new(options.dns),
+            source,
+            options,
+            names,
+            losses,
+            counters,
+            batches,
+            source_errors: 0,
+        }
+    }
+
+    /// Closes window after window until `stop` is set; the last one is closed early.
+    pub fn run(mut self, stop: &StopSignal) {
+        let mut window = Window::open(Moment::now(), self.options.window_ms);
+        loop {
+            self.watch(&window, stop);
+            let is_last = stop.is_set();
+            let end = Moment::now();
+            self.close(window.close(end));
+            if is_last {
+                return;
+            }
+            window = window.next(end);
+        }
+    }
+
+    /// Reads DNS messages until the window ends.
+    fn watch(&mut self, window: &Window, stop: &StopSignal) {
+        loop {
+            let now = Moment::now();
+            let left = window.deadline_mono_ns().saturating_sub(now.mono_ns);
+            if left == 0 || stop.is_set() {
+                return;
+            }
+            let timeout = Duration::from_nanos(left).min(POLL_MAX);
+            let began = Instant::now();
+            let polled = self.poll_dns(timeout);
+            if self.note_source(polled) {
+                continue;
+            }
+            // a source that cannot wait for messages must not make this a busy loop
+            stop.sleep(timeout.saturating_sub(began.elapsed()));
+        }
+    }
+
+    fn poll_dns(&mut self, timeout: Duration) -> Result<u64, SourceError> {
+        let mut messages = 0;
+        let dns = &mut self.dns;
+        let now = Moment::now();
+        self.source.poll_dns(timeout, &mut |message| {
+            messages += 1;
+            dns.observe(&message, now.unix_ms_of(message.mono_ns));
+        })?;
+        self.counters.dns_messages.fetch_add(messages, Relaxed);
+        Ok(messages)
+    }
+
+    /// Whether messages came; an error is counted and logged now and then.
+    fn note_source(&mut self, polled: Result<u64, SourceError>) -> bool {
+        match polled {
+            Ok(messages) => messages > 0,
+            Err(err) => {
+                if self.source_errors.is_multiple_of(ERRORS_LOGGED_EVERY) {
+                    tracing::warn!(%err, errors = self.source_errors, "cannot read the probes");
+                }
+                self.source_errors += 1;
+                self.losses.add(LossKind::Lost, "window", "source_error", 1);
+                false
+            }
+        }
+    }
+
+    fn close(&mut self, span: Span) {
+        let began = Instant::now();
+        let polled = self.poll_dns(Duration::ZERO);
+        self.note_source(polled);
+        let drained = self.drain(span.to_ms);
+        self.note_source(drained.map(|()| 0));
+        let rows = self.name_flows(span.to_ms);
+        self.collect_losses();
+        self.hand_over(&rows, span);
+        self.ends.end_window(span.to_ms);
+        self.addresses.expire(span.to_ms);
+        let counters = &self.counters;
+        counters.windows.fetch_add(1, Relaxed);
+        if span.length_ms > self.options.window_ms {
+            counters.windows_late.fetch_add(1, Relaxed);
+        }
+        counters.rows.fetch_add(rows.len() as u64, Relaxed);
+        counters.last_close_us.store(began.elapsed().as_micros() as u64, Relaxed);
+    }
+
+    fn drain(&mut self, now_ms: i64) -> Result<(), SourceError> {
+        let mut sink = WindowSink {
+            table: &mut self.table,
+            owners: &mut self.owners,
+            addresses: &mut self.addresses,
+            ends: &mut self.ends,
+            pids: HashMap::new(),
+            now_ms,
+        };
+        let drained = self.source.drain(&mut sink);
+        for (netns, pid) in sink.pids {
+            self.addresses.read_interfaces(netns, pid, now_ms);
+        }
+        drained
+    }
+
+    /// The window's flows with the names of both ends.
+    fn name_flows(&mut self, now_ms: i64) -> Vec<FlowRow> {
+        let (flows, records, folded) = self.table.take();
+        self.counters.records.fetch_add(records, Relaxed);
+        self.losses.add(LossKind::Discarded, "window", "flows_max", folded);
+        let mut rows: Vec<FlowRow> = flows
+            .into_iter()
+            .map(|(key, counters)| self.local_end(key, counters, now_ms))
+            .collect();
+        for row in &mut rows {
+            let (key, pid) = (&row.key, row.key.process.as_ref().map(|process| process.pid));
+            if row.remote_is_here {
+                row.remote = self.ends.remote_of(key, &self.addresses, now_ms);
+            } else {
+                row.remote_domain = self.dns.name(key.netns, key.remote.ip, pid, now_ms);
+            }
+        }
+        rows
+    }
+
+    fn local_end(&mut self, key: FlowKey, counters: L4Counters, now_ms: i64) -> FlowRow {
+        let local = self.owners.find(key.process.as_ref(), key.cgroup_id, now_ms);
+        let remote_is_here = self.addresses.is_own(key.remote.ip);
+        if remote_is_here {
+            self.ends.saw(&key, &local);
+        }
+        let remote = Owner::default();
+        FlowRow { key, counters, local, remote, remote_is_here, remote_domain: None }
+    }
+
+    fn collect_losses(&mut self) {
+        self.losses.add_all(self.source.losses());
+        self.losses.add_all(self.dns.losses());
+        let cut_walks = self.owners.take_cut_walks();
+        self.losses.add(LossKind::Discarded, "identity", "cgroups_max", cut_walks);
+    }
+
+    /// Makes batches of the rows, at least one, and gives them to the spool.
+    fn hand_over(&mut self, rows: &[FlowRow], span: Span) {
+        let mut parts: Vec<&[FlowRow]> = rows.chunks(self.options.limits.batch_rows_max).collect();
+        if parts.is_empty() {
+            parts.push(&[]);
+        }
+        for part in parts {
+            let context = RowContext {
+                span,
+                agent: &self.names.agent,
+                host: &self.names.host,
+                tcp_signals: self.source.signals(Transport::Tcp),
+                udp_signals: self.source.signals(Transport::Udp),
+            };
+            let rows = match record_batch(part, &context) {
+                Ok(rows) => rows,
+                Err(err) => {
+                    tracing::error!(%err, "the rows of a window do not fit the schema");
+                    self.losses.add(LossKind::Lost, "window", "encode", part.len() as u64);
+                    continue;
+                }
+            };
+            let header = self.header(span);
+            match self.batches.try_send(Batch { table: Table::L4Flows, header, rows }) {
+                Ok(()) => {}
+                Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) => {
+                    // its losses have not travelled: the next batch takes them
+                    self.losses.return_pending(batch.header.losses);
+                    self.losses.add(LossKind::Lost, "window", "queue_full", part.len() as u64);
+                }
+            }
+        }
+    }
+
+    /// The header of a batch; its sequence number is given by the spool.
+    fn header(&self, span: Span) -> BatchHeader {
+        BatchHeader {
+            format: FORMAT,
+            schema_version: FORMAT_VERSION,
+            agent: self.names.agent.clone(),
+            host: self.names.host.clone(),
+            boot_id: self.names.boot_id.clone(),
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            sequence: 0,
+            window_ms: span.length_ms,
+            from_ms: span.from_ms,
+            to_ms: span.to_ms.max(span.from_ms),
+            created_unix_ms: Moment::now().unix_ms,
+            losses: self.losses.take_pending(),
+        }
+    }
+}
+
+/// Takes the records of a window's end.
+struct WindowSink<'a> {
+    table: &'a mut FlowTable,
+    owners: &'a mut Owners,
+    addresses: &'a mut HostAddresses,
+    ends: &'a mut BothEnds,
+    /// A process of each namespace, through which its interfaces can be read.
+    pids: HashMap<Netns, u32>,
+    now_ms: i64,
+}
+
+impl Sink for WindowSink<'_> {
+    fn l4(&mut self, record: L4Record) {
+        self.addresses.saw(record.netns, record.local.ip, self.now_ms);
+        if let Some(process) = &record.process {
+            self.pids.insert(record.netns, process.pid);
+        }
+        self.table.add(&record);
+    }
+
+    fn listen(&mut self, record: ListenRecord) {
+        self.addresses.saw(record.netns, record.local.ip, self.now_ms);
+        if let Some(process) = &record.process {
+            self.pids.insert(record.netns, process.pid);
+        }
+        let owner = self.owners.find(record.process.as_ref(), record.cgroup_id, self.now_ms);
+        let ListenRecord { transport, local, netns, .. } = record;
+        self.ends.listens(transport, netns, local, owner, self.now_ms);
+    }
+}
