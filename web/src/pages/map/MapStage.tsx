@@ -40,17 +40,18 @@ export function MapStage(props: MapStageProps) {
   const highlight = useHighlight(props);
   const [rounds, setRounds] = useState(0);
 
+  const selected = selectedKey(pointing);
   const followSelection = useCallback(() => {
-    const at = settings.selected === null ? null : view.current?.screenPlace(settings.selected);
+    const at = selected === null ? null : view.current?.screenPlace(selected);
     const mark = anchor.current;
     if (!mark) return;
     mark.hidden = !at;
     if (at) mark.style.transform = `translate(${at.x}px, ${at.y}px)`;
-  }, [settings.selected]);
+  }, [selected]);
   useEffect(followSelection, [followSelection, scene]);
   useEffect(() => {
-    if (pointing.reveal > 0 && settings.selected !== null) view.current?.reveal(settings.selected);
-  }, [pointing.reveal, settings.selected]);
+    if (pointing.reveal > 0 && selected !== null) view.current?.reveal(selected);
+  }, [pointing.reveal, selected]);
 
   const tidy = () => {
     layout.tidy();
@@ -73,7 +74,7 @@ export function MapStage(props: MapStageProps) {
         onFrame={followSelection}
         onKey={(event) => onMapKey(event, view.current, props)}
       />
-      <span ref={anchor} className={classes.mark} data-selected={settings.selected ?? ''} hidden />
+      <span ref={anchor} className={classes.mark} data-selected={selected ?? ''} hidden />
       {shown && <Overlays {...props} view={view.current} stage={stage.current} />}
       {data.model.nodes.length > 0 && <CameraButtons view={view} layout={layout} onTidy={tidy} />}
       {data.isFirstLoad && !data.error && <Loading />}
@@ -92,8 +93,13 @@ export function MapStage(props: MapStageProps) {
   );
 }
 
+function selectedKey({ chosen }: Pointing): string | null {
+  return chosen?.kind === 'node' ? chosen.key : null;
+}
+
 function useHighlight({ controls, data, layout, pointing }: MapStageProps): Highlight {
-  const { fill, query, isRestHidden, selected } = controls.settings;
+  const { fill, query, isRestHidden } = controls.settings;
+  const selected = selectedKey(pointing);
   const model = layout.laidOut?.model ?? data.model;
   const matched = useMemo(() => {
     const found = foundNodes(model, query);
@@ -154,7 +160,7 @@ const arrows: Record<string, readonly [number, number]> = {
 /** Arrows pan, with Alt they move the selected node; + - 0 zoom; Enter opens the menu. */
 function onMapKey(event: KeyboardEvent, view: MapView | null, props: MapStageProps): void {
   const { controls, pointing } = props;
-  const { selected } = controls.settings;
+  const selected = selectedKey(pointing);
   const arrow = arrows[event.key];
   if (!view) return;
   if (arrow && event.altKey && selected !== null) {

@@ -35,9 +35,9 @@ export function NodeMenu({ model, on, at, actions, onClose }: NodeMenuProps) {
       offset={14}
       width={248}
       transitionProps={{ duration: 0 }}
-      trapFocus={false}
       returnFocus
-      closeOnClickOutside
+      // Not on keys: the very press that opens the menu would close it.
+      clickOutsideEvents={['mousedown', 'touchstart']}
     >
       <Menu.Target>
         <span className={classes.anchor} style={{ left: at.x, top: at.y }} />

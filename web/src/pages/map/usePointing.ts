@@ -1,6 +1,6 @@
 // What is pointed at, chosen and opened on the map and in the list, and what follows from one to
 // the other. A chosen node stands in the address bar; a chosen path lasts while the page is open.
-import { useCallback, useEffect, useMemo, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Pointed } from '../../graph/emphasis';
 import type { Point } from '../../graph/layout/types';
 import type { MapActions } from './actions';
@@ -23,6 +23,10 @@ export interface Pointing {
   clear: () => void;
 }
 
+function nodeOf(key: string | null): Pointed {
+  return key === null ? null : { kind: 'node', key };
+}
+
 const noMenu = { on: null, at: null };
 
 export function usePointing(
@@ -31,23 +35,28 @@ export function usePointing(
 ): Pointing {
   const [pointed, setPointed] = useState<Pointed>(null);
   const [at, setAt] = useState<Point | null>(null);
-  const [path, setPath] = useState<string | null>(null);
+  const [chosen, setChosen] = useState<Pointed>(nodeOf(selected));
   const [menu, setMenu] = useState<Pointing['menu']>(noMenu);
   const [reveal, setReveal] = useState(0);
-  useEffect(() => setMenu(noMenu), [selected]);
+  const known = useRef(selected);
+  useEffect(() => {
+    if (selected === known.current) return;
+    known.current = selected;
+    setChosen(nodeOf(selected));
+    setMenu(noMenu);
+  }, [selected]);
   useEffect(() => setPointed(null), [focus]);
 
+  // At once, and in the address a moment later: the next key may come before that.
   const choose = useCallback(
-    (chosen: Pointed) => {
-      setPath(chosen?.kind === 'edge' ? chosen.key : null);
-      actions.select(chosen?.kind === 'node' ? chosen.key : null);
+    (next: Pointed) => {
+      const key = next?.kind === 'node' ? next.key : null;
+      known.current = key;
+      setChosen(next);
+      actions.select(key);
     },
     [actions],
   );
-  const chosen = useMemo((): Pointed => {
-    if (path !== null) return { kind: 'edge', key: path };
-    return selected === null ? null : { kind: 'node', key: selected };
-  }, [path, selected]);
 
   return useMemo(
     (): Pointing => ({
