@@ -25,10 +25,15 @@ interface Connections {
   filter: string;
 }
 
+const tiles = ['bytes_sent', 'bytes_received', 'connections', 'closures', 'rtt_us'];
+
 const key = (entity: Entity) => `${entity.kind}:${entity.id}`;
 
 async function pair() {
-  const { rows } = await api<Summary>('/summary', settled({ filter: 'server_process:e2e-store' }));
+  const { rows } = await api<Summary>(
+    '/summary',
+    settled({ filter: 'server_process:e2e-store', metrics: tiles.join(',') }),
+  );
   const found = rows.find(
     ({ client, server }) => client.name === 'e2e-front' && server.name === 'e2e-store',
   );
@@ -60,7 +65,7 @@ describe('details', () => {
     await drawer(visit).waitFor();
     expect(visit.params().get('details')).toBe(`${key(client)}|${key(server)}`);
     await eventually(async () => {
-      for (const name of ['bytes_sent', 'bytes_received', 'connections', 'closures', 'rtt_us']) {
+      for (const name of tiles) {
         expect(await tile(visit, name), name).toBe(rounded(metrics[name]));
       }
     });

@@ -171,7 +171,7 @@ describe('summary', () => {
     const half = new URLSearchParams(settled());
     half.set('from', String((lab.fromMs + lab.toMs) / 2));
     await visit.open('/summary', half);
-    await visit.page.getByText('Compare with the period before').click();
+    await visit.page.getByRole('switch', { name: 'Compare with the period before' }).click();
     expect(visit.params().get('compare')).toBe('previous');
     half.set('compare', 'previous');
     half.set('metrics', 'bytes_sent');
@@ -207,7 +207,7 @@ describe('summary', () => {
     await visit.page.reload();
     await eventually(check);
     await visit.page.getByRole('button', { name: 'Columns' }).click();
-    await visit.page.getByRole('button', { name: 'Reset' }).click();
+    await visit.page.getByRole('button', { name: 'Reset', exact: true }).click();
     await eventually(async () => expect(await heads()).toContain('TCP jitter'));
   });
 

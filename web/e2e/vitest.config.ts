@@ -1,7 +1,9 @@
 // Tests in a real browser: one server, one stream of traffic and one browser for all files.
+import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
+  cacheDir: resolve(import.meta.dirname, '../node_modules/.vite'),
   test: {
     root: import.meta.dirname,
     include: ['**/*.test.ts'],

@@ -68,6 +68,8 @@ export interface MapOptions {
   group: string;
   focus?: string | undefined;
   depth?: number | undefined;
+  /** Most nodes, heaviest first; the server's own limit when absent. */
+  limit?: number | undefined;
 }
 
 export function fetchMap(scope: Scope, options: MapOptions, signal?: AbortSignal) {

@@ -11,7 +11,5 @@ const ends: Partial<Record<FieldSchema['side'], string>> = {
 export function fieldDoc(field: FieldSchema): string {
   const end = ends[field.side];
   if (end === undefined) return field.doc;
-  return field.doc
-    .replace(/the (?:local|observed|other|remote) (?=end)/g, `${end} `)
-    .replace(/(the client|the server|either end) end/g, '$1');
+  return field.doc.replace(/the (?:local|observed|other|remote) end/g, end);
 }

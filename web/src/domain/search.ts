@@ -36,6 +36,8 @@ export interface ViewSearch {
   selected?: string;
   /** What is looked for by name on the map. */
   q?: string;
+  /** Most nodes on the map. */
+  limit?: number;
   /** What happens to the part of the map that the filter leaves out; faded unless hidden. */
   rest?: 'hide';
 }
@@ -86,6 +88,7 @@ export function decodeSearch(raw: Record<string, unknown>): ViewSearch {
     depth: whole(raw['depth'], 1, 3),
     selected: text(raw['selected']),
     q: text(raw['q']),
+    limit: whole(raw['limit'], 1, 5000),
     rest: oneOf(['hide'], raw['rest']),
   };
   return dropAbsent(decoded);

@@ -1,6 +1,13 @@
 // What the search box remembers while someone types: the draft, the caret, the open suggestions.
 // Only Enter turns the draft into the filter of the view.
-import { useEffect, useRef, useState, type KeyboardEvent, type RefObject } from 'react';
+import {
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type RefObject,
+} from 'react';
 import type { Problem } from '../api/client';
 import {
   applySuggestion,
@@ -45,6 +52,7 @@ export function useFilterEditor(): FilterEditor {
   const [isListed, setListed] = useState(false);
   const [active, setActive] = useState(-1);
   useEffect(() => setDraft(view.filter), [view.filter]);
+  const placed = useCaretPlacing(input, draft);
 
   const committed = view.filter.trim();
   const isPending = draft.trim() !== committed;
@@ -64,12 +72,10 @@ export function useFilterEditor(): FilterEditor {
   const take = (suggestion: Suggestion) => {
     const next = applySuggestion(draft, place, suggestion);
     setDraft(next.text);
+    setCaret(next.caret);
     setActive(-1);
     setListed(true);
-    requestAnimationFrame(() => {
-      input.current?.setSelectionRange(next.caret, next.caret);
-      setCaret(next.caret);
-    });
+    placed.current = next.caret;
   };
   const step = (by: number) => {
     setListed(true);
@@ -119,6 +125,17 @@ export function useFilterEditor(): FilterEditor {
       leave: () => input.current?.blur(),
     }),
   };
+}
+
+/** Puts the caret where a suggestion wants it, before the next key can arrive. */
+function useCaretPlacing(input: RefObject<HTMLInputElement | null>, draft: string) {
+  const placed = useRef<number | null>(null);
+  useLayoutEffect(() => {
+    if (placed.current === null) return;
+    input.current?.setSelectionRange(placed.current, placed.current);
+    placed.current = null;
+  }, [input, draft]);
+  return placed;
 }
 
 interface EditorKeys {
