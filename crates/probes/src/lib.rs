@@ -1,1 +1,24 @@
-//! placeholder
+//! All BPF of Weir: the C programs, their record headers, the loader and the decoders.
+//!
+//! Owns the kernel side: which hooks are used on this kernel, what is lost without each, and how
+//! records become [`weir_model`] values. Knows nothing of windows, names or storage. The only
+//! room with libbpf and `unsafe`.
+//!
+//! Capabilities: [`Collector::start`] needs `CAP_BPF`, `CAP_PERFMON`, `CAP_NET_ADMIN` and, to look
+//! into other network namespaces and processes once, `CAP_SYS_ADMIN`, `CAP_SYS_PTRACE` and
+//! `CAP_DAC_READ_SEARCH` (root has all). Afterwards `CAP_BPF` and `CAP_PERFMON` are enough.
+
+mod batch;
+mod collector;
+mod dns;
+mod error;
+mod grace;
+mod netns;
+mod object;
+mod record;
+mod tcp;
+mod udp;
+
+pub use collector::{Collector, Options, Sink};
+pub use error::{ProbeError, ProbeErrorKind};
+pub use object::ProgramStats;

@@ -35,6 +35,8 @@
 
 mod decode;
 mod support;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::mem::MaybeUninit;

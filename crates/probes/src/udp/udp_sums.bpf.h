@@ -183,9 +183,9 @@ static __always_inline bool is_first_remote(const struct udp_socket *socket,
 }
 
 /*
- * Who spoke first is the client. Of a socket that existed at start this was not seen: a port that
- * a program asked for is a server's, one that the kernel chose a client's; a program that asked
- * for its port and speaks first to another such port may be either.
+ * Who spoke first is the client. Of a socket that existed at start this was not seen: an address
+ * or port that a program asked for is a server's, one that the kernel chose a client's; a program
+ * that asked for its port and now speaks to a privileged one may be either.
  */
 static __always_inline enum udp_role role_at_first_sight(struct sock *sk, bool is_adopted,
 							 const struct traffic *traffic)
@@ -196,7 +196,7 @@ static __always_inline enum udp_role role_at_first_sight(struct sock *sk, bool i
 	if (!is_adopted)
 		return traffic->way == SENT ? UDP_ROLE_CLIENT : UDP_ROLE_SERVER;
 	locks = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks);
-	if (!(locks & SOCK_BINDPORT_LOCK))
+	if (!(locks & (SOCK_BINDPORT_LOCK | SOCK_BINDADDR_LOCK)))
 		return UDP_ROLE_CLIENT;
 	if (traffic->way == SENT && traffic->remote.port < privileged_ports)
 		return UDP_ROLE_UNKNOWN;

@@ -1,0 +1,117 @@
+//! All probes as one: start, drain, losses, cost.
+//!
+//! Owns the order in which probes start and are read. What each reads is the probe's own.
+
+use std::time::Duration;
+
+use weir_model::{DnsMessage, L4Record, ListenRecord, Loss, SignalSet, Transport};
+
+use crate::dns::DnsProbe;
+use crate::error::{ProbeError, ProbeErrorKind};
+use crate::object::{self, ProgramStats};
+use crate::tcp::TcpProbe;
+use crate::udp::UdpProbe;
+
+/// Takes what probes hand over.
+pub trait Sink {
+    fn l4(&mut self, record: L4Record);
+    /// A listener, or one whose process became known.
+    fn listen(&mut self, record: ListenRecord);
+}
+
+/// What is watched, and how much the kernel may hold. Memory is used as needed, up to each limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Whether conversations with a loopback address count.
+    pub loopback: bool,
+    /// Whether a client's own port is left out of records (port 0).
+    pub fold_client_port: bool,
+    /// TCP connections watched at once, 128 bytes each; more are lost (`sockets_full`).
+    pub sockets_max: u32,
+    /// Distinct keys between two drains, 256 bytes each; more are lost (`sums_full`).
+    pub sums_max: u32,
+    /// Listening sockets known at once; the processes of more stay unnamed (`listeners_full`).
+    pub listeners_max: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            loopback: true,
+            fold_client_port: true,
+            sockets_max: 1 << 19,
+            sums_max: 1 << 17,
+            listeners_max: 1 << 14,
+        }
+    }
+}
+
+impl Options {
+    fn check(&self) -> Result<(), ProbeError> {
+        let limits = [
+            ("sockets_max", self.sockets_max),
+            ("sums_max", self.sums_max),
+            ("listeners_max", self.listeners_max),
+        ];
+        for (name, value) in limits {
+            // The kernel rounds up to a power of two in 32 bits.
+            if value == 0 || value > 1 << 26 {
+                let what = format!("{name} is {value}: give 1 to {}", 1 << 26);
+                return Err(ProbeError::new(ProbeErrorKind::Options, what));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The running probes. Dropping it detaches everything.
+pub struct Collector {
+    tcp: TcpProbe,
+    udp: UdpProbe,
+    dns: DnsProbe,
+}
+
+impl Collector {
+    /// Loads and attaches all probes and finds the connections that exist.
+    pub fn start(options: Options) -> Result<Self, ProbeError> {
+        options.check()?;
+        object::take_libbpf_log();
+        let tcp = TcpProbe::start(&options)?;
+        let udp = UdpProbe::start(&options)?;
+        let dns = udp.dns()?;
+        Ok(Self { tcp, udp, dns })
+    }
+
+    /// Hands over everything that changed since the last call; once a window, and at the end.
+    pub fn drain(&mut self, sink: &mut dyn Sink) -> Result<(), ProbeError> {
+        self.tcp.drain(sink)?;
+        self.udp.drain(sink)
+    }
+
+    /// Waits for DNS messages for at most `timeout`, and hands over those that came.
+    pub fn poll_dns(&mut self, timeout: Duration, sink: &mut dyn FnMut(DnsMessage)) {
+        self.dns.poll(timeout, sink);
+    }
+
+    /// What this kernel can tell about a transport.
+    pub fn signals(&self, transport: Transport) -> SignalSet {
+        match transport {
+            Transport::Tcp => self.tcp.signals(),
+            Transport::Udp => self.udp.signals(),
+        }
+    }
+
+    /// What went missing since the last call.
+    pub fn losses(&mut self) -> Vec<Loss> {
+        let mut losses = self.tcp.losses();
+        losses.extend(self.udp.losses());
+        losses
+    }
+
+    /// What each program cost so far; counted while `kernel.bpf_stats_enabled` is 1.
+    pub fn bpf_run_time(&self) -> Vec<ProgramStats> {
+        let mut ids = self.tcp.program_ids();
+        ids.extend(self.udp.program_ids());
+        object::program_stats(&ids)
+    }
+}

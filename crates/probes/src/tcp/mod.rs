@@ -1,0 +1,227 @@
+//! TCP, accounted per connection: load, attach, and take what changed.
+//!
+//! Owns the TCP programs' life. Nothing of it runs per packet or per system call: sockets are
+//! marked when their state changes, read once a window, and read a last time when they close; the
+//! kernel folds all of it by key, so a storm of connections wakes nobody. What the programs do is
+//! in `tcp.bpf.c`, what crosses in `tcp.record.h`, the arithmetic in `decode.rs`.
+
+mod decode;
+mod listeners;
+
+use std::fs::File;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};
+use libbpf_rs::{Link, MapCore, OpenObject};
+use weir_model::{Loss, LossKind, Signal, SignalSet};
+
+use self::decode::{Decoder, raw};
+use self::listeners::Listeners;
+use crate::collector::{Options, Sink};
+use crate::error::ProbeError;
+use crate::grace::Grace;
+use crate::{batch, netns, object};
+
+#[allow(clippy::all, clippy::undocumented_unsafe_blocks)]
+mod skel {
+    include!(concat!(env!("OUT_DIR"), "/tcp.skel.rs"));
+}
+
+const COMPONENT: &str = "probe_tcp";
+
+/// Reasons in the order of `enum tcp_loss`.
+const REASONS: [&str; raw::TCP_LOSS_REASONS as usize] =
+    ["sockets_full", "sums_full", "listeners_full", "close_missed"];
+
+pub(crate) struct TcpProbe {
+    // Fields are dropped in this order: links before the programs they hold.
+    _hooks: Vec<Link>,
+    read_sockets: Link,
+    skel: skel::TcpSkel<'static>,
+    grace: Grace,
+    listeners: Listeners,
+    listener_changes_seen: Option<u64>,
+    decoder: Decoder,
+    told: Vec<u64>,
+}
+
+fn load(options: &Options) -> Result<skel::TcpSkel<'static>, ProbeError> {
+    let failed = |what: &str| {
+        let what = format!("cannot {what} the TCP programs");
+        move |err| ProbeError::libbpf(what, err)
+    };
+    // The skeleton borrows this for as long as it lives; it is one pointer.
+    let storage: &'static mut MaybeUninit<OpenObject> = Box::leak(Box::new(MaybeUninit::uninit()));
+    let mut open = skel::TcpSkelBuilder::default().open(storage).map_err(failed("open"))?;
+    let maps = &mut open.maps;
+    let sizes = [
+        (&mut maps.marks, options.sockets_max),
+        (&mut maps.sums_0, options.sums_max),
+        (&mut maps.sums_1, options.sums_max),
+        (&mut maps.listeners, options.listeners_max),
+        (&mut maps.listen_addresses, options.listeners_max),
+    ];
+    for (map, elements_max) in sizes {
+        map.set_max_entries(elements_max).map_err(failed("size the maps of"))?;
+    }
+    if let Some(constants) = maps.rodata_data.as_deref_mut() {
+        constants.count_loopback = options.loopback;
+        constants.fold_client_port = options.fold_client_port;
+    }
+    open.load().map_err(failed("load"))
+}
+
+impl TcpProbe {
+    pub(crate) fn start(options: &Options) -> Result<Self, ProbeError> {
+        let skel = load(options)?;
+        let progs = &skel.progs;
+        let attach = |what: &str, link: libbpf_rs::Result<Link>| {
+            link.map_err(|err| ProbeError::libbpf(format!("cannot attach to {what}"), err))
+        };
+        // Forgetting before marking, so that no mark outlives its socket.
+        let hooks = vec![
+            attach("tcp_destroy_sock", progs.tcp_destroy.attach())?,
+            attach("tcp_send_reset", progs.tcp_reset_sent.attach())?,
+            attach("tcp_receive_reset", progs.tcp_reset_received.attach())?,
+            attach("inet_sock_set_state", progs.tcp_state.attach())?,
+        ];
+        let marks = skel.maps.marks.as_fd();
+        let read_sockets =
+            attach("the table of sockets", progs.tcp_read_sockets.attach_iter(marks))?;
+        let probe = Self {
+            _hooks: hooks,
+            read_sockets,
+            grace: Grace::new()?,
+            listeners: Listeners::default(),
+            listener_changes_seen: None,
+            decoder: Decoder::default(),
+            told: vec![0; REASONS.len()],
+            skel,
+        };
+        probe.adopt()?;
+        Ok(probe)
+    }
+
+    /// Finds the sockets that exist already, in every network namespace, and who holds them.
+    fn adopt(&self) -> Result<(), ProbeError> {
+        let failed = |err| ProbeError::libbpf("cannot walk the sockets that exist", err);
+        let sockets = self.skel.progs.tcp_adopt_sockets.attach().map_err(failed)?;
+        for (inode, namespace) in netns::discover() {
+            let walked = Self::adopt_in(&namespace, &sockets);
+            if let Err(err) = walked {
+                tracing::warn!(
+                    netns = inode,
+                    error = %err,
+                    "connections that exist in this network namespace are not counted"
+                );
+            }
+        }
+        let owners = self.skel.progs.tcp_find_owners.attach().map_err(failed)?;
+        object::run_iterator(&owners, "the walk over open files")
+    }
+
+    fn adopt_in(namespace: &File, sockets: &Link) -> Result<(), ProbeError> {
+        netns::run_in(namespace, || object::run_iterator(sockets, "the walk over sockets"))
+    }
+
+    /// Hands over everything that changed since the last call.
+    pub(crate) fn drain(&mut self, sink: &mut dyn Sink) -> Result<(), ProbeError> {
+        object::run_iterator(&self.read_sockets, "the reading of sockets")?;
+        let full = self.swap_sums()?;
+        let closed = self.refresh_listeners(sink)?;
+        let table = if full == 0 { &self.skel.maps.sums_0 } else { &self.skel.maps.sums_1 };
+        let (decoder, listeners) = (&mut self.decoder, &self.listeners);
+        batch::drain(table, |key: raw::tcp_key, sum: raw::tcp_sum| {
+            sink.l4(decoder.record(&key, &sum, listeners));
+        })?;
+        for cookie in closed {
+            self.listeners.remove(cookie);
+            // Gone already only if the table was emptied by hand.
+            let _ = self.skel.maps.listeners.delete(&cookie.to_ne_bytes());
+        }
+        Ok(())
+    }
+
+    /// Turns the programs to the other table and returns the one that nobody writes any more.
+    fn swap_sums(&mut self) -> Result<u32, ProbeError> {
+        let in_use = self.in_use();
+        let full = in_use.load(Ordering::Relaxed);
+        in_use.store(1 - full, Ordering::SeqCst);
+        self.grace.wait()?;
+        Ok(full)
+    }
+
+    fn in_use(&self) -> &AtomicU32 {
+        let bss = self.skel.maps.bss_data.as_deref().expect("the object has a .bss");
+        // SAFETY: the kernel maps .bss for as long as the skeleton lives, the field is aligned,
+        // and programs only read it.
+        unsafe { AtomicU32::from_ptr((&raw const bss.sums_in_use).cast_mut()) }
+    }
+
+    fn counter(counter: &u64) -> u64 {
+        // SAFETY: a counter in .bss, aligned and mapped while the skeleton lives; programs add to
+        // it atomically.
+        unsafe { AtomicU64::from_ptr((&raw const *counter).cast_mut()) }.load(Ordering::Relaxed)
+    }
+
+    /// Reads the table of listeners if it changed; returns those that have closed.
+    fn refresh_listeners(&mut self, sink: &mut dyn Sink) -> Result<Vec<u64>, ProbeError> {
+        let bss = self.skel.maps.bss_data.as_deref().expect("the object has a .bss");
+        let changes = Self::counter(&bss.listener_changes);
+        if self.listener_changes_seen == Some(changes) {
+            return Ok(Vec::new());
+        }
+        let mut closed = Vec::new();
+        let (decoder, listeners) = (&mut self.decoder, &mut self.listeners);
+        batch::read_all(&self.skel.maps.listeners, |cookie: u64, listener: raw::tcp_listener| {
+            let (record, is_closed) = decoder.listener(&listener);
+            if listeners.put(cookie, record.clone()) {
+                sink.listen(record);
+            }
+            if is_closed {
+                closed.push(cookie);
+            }
+        })?;
+        self.listener_changes_seen = Some(changes);
+        Ok(closed)
+    }
+
+    pub(crate) fn losses(&mut self) -> Vec<Loss> {
+        let bss = self.skel.maps.bss_data.as_deref().expect("the object has a .bss");
+        let mut losses = Vec::new();
+        for ((reason, counter), told) in REASONS.iter().zip(&bss.losses).zip(&mut self.told) {
+            let counted = Self::counter(counter);
+            if counted > *told {
+                losses.push(Loss {
+                    kind: LossKind::Lost,
+                    component: COMPONENT.to_owned(),
+                    reason: (*reason).to_owned(),
+                    count: counted - *told,
+                });
+                *told = counted;
+            }
+        }
+        losses
+    }
+
+    pub(crate) fn signals(&self) -> SignalSet {
+        Signal::ALL.into_iter().collect()
+    }
+
+    pub(crate) fn program_ids(&self) -> Vec<u32> {
+        let progs = &self.skel.progs;
+        let programs = [
+            &progs.tcp_state,
+            &progs.tcp_destroy,
+            &progs.tcp_reset_sent,
+            &progs.tcp_reset_received,
+            &progs.tcp_read_sockets,
+        ];
+        programs
+            .iter()
+            .filter_map(|program| libbpf_rs::Program::id_from_fd(program.as_fd()).ok())
+            .collect()
+    }
+}

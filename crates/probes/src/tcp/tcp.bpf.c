@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * TCP, accounted per connection: nothing here runs per packet or per system call.
+ *
+ * Owns when a socket is marked (state change), read (once a window, and at its close) and
+ * forgotten (destroyed). Sums and locking are tcp_sums.bpf.h's.
+ *
+ * Which states matter: SYN_SENT and LISTEN are entered in the context of the process that calls
+ * connect() or listen(); ESTABLISHED, mostly in softirq; FIN_WAIT1 and LAST_ACK in the context of
+ * who closes or shuts down (tcp_close_state()); CLOSE by anyone.
+ */
+#include "tcp_sums.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Whether conversations with a loopback address count. */
+const volatile bool count_loopback = true;
+
+struct listen_address {
+	__u8 local[ADDRESS_BYTES];
+	__u32 netns;
+	__u32 port;
+};
+
+/* Sockets that listen, and their processes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	/* Set to listeners_max before loading. */
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, struct tcp_listener);
+} listeners SEC(".maps");
+
+/* Where something listened when the agent started: tells servers from clients, then. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	/* Set to listeners_max before loading. */
+	__uint(max_entries, 1);
+	__type(key, struct listen_address);
+	__type(value, __u8);
+} listen_addresses SEC(".maps");
+
+/* Changes of the table of listeners, so that user space reads it only when it must. */
+volatile __u64 listener_changes;
+
+static __always_inline __u32 now_us(void)
+{
+	return bpf_ktime_get_ns() / 1000;
+}
+
+static __always_inline void add_mark(struct sock *sk, const struct mark *mark, __u64 flags)
+{
+	__u64 key = (__u64)sk;
+
+	if (bpf_map_update_elem(&marks, &key, mark, flags) && flags == BPF_ANY)
+		count_loss(TCP_LOSS_SOCKETS_FULL);
+}
+
+static __always_inline struct mark *find_mark(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+
+	return bpf_map_lookup_elem(&marks, &key);
+}
+
+static __always_inline void set_baseline(struct mark *mark, const struct reading *now)
+{
+	mark->bytes_sent = now->bytes_sent;
+	mark->bytes_received = now->bytes_received;
+	mark->segs_out = now->segs_out;
+	mark->segs_in = now->segs_in;
+	mark->retransmits = now->retransmits;
+}
+
+static __always_inline bool is_watched(struct sock *sk)
+{
+	union address remote;
+
+	if (count_loopback)
+		return true;
+	remote_address(&remote, sk, TYPED);
+	return !address_is_loopback(&remote);
+}
+
+/*
+ * connect() begins. A socket whose last attempt failed keeps its counters: what they are now is
+ * where this attempt starts.
+ */
+static __always_inline void connecting(struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct mark mark = {};
+	struct reading now;
+
+	if (!tp || !is_watched(sk))
+		return;
+	read_counters(&now, tp, TYPED);
+	set_baseline(&mark, &now);
+	mark.cookie = bpf_get_socket_cookie(sk);
+	mark.connect_us = now_us();
+	read_current_process(&mark.process);
+	mark.role = TCP_ROLE_CLIENT;
+	add_mark(sk, &mark, BPF_ANY);
+}
+
+/*
+ * A socket that was marked when it connected is a client, by simultaneous open too; one that was
+ * not was made by a listener, its counters start at 0 and its process is the listener's until
+ * someone else shows (claimed()).
+ */
+static __always_inline void established(struct sock *sk, int from)
+{
+	struct mark fresh = {};
+	struct mark *mark = find_mark(sk);
+	__u32 cookie = bpf_get_socket_cookie(sk);
+	__u32 now = now_us();
+
+	if (mark && mark->cookie == cookie) {
+		bpf_spin_lock(&mark->lock);
+		mark->connect_us = now - mark->connect_us;
+		mark->flags |= MARK_ESTABLISHED;
+		bpf_spin_unlock(&mark->lock);
+		return;
+	}
+	if (from != TCP_SYN_RECV || !is_watched(sk))
+		return;
+	if (mark)
+		count_loss(TCP_LOSS_CLOSE_MISSED);
+	fresh.cookie = cookie;
+	fresh.role = TCP_ROLE_SERVER;
+	fresh.flags = MARK_ESTABLISHED;
+	add_mark(sk, &fresh, BPF_ANY);
+}
+
+/*
+ * The end of an accepted connection is the first state change that runs in the context of a
+ * process that holds it. It is that process's connection, unless it was told as the listener's.
+ */
+static __always_inline void claimed(struct sock *sk)
+{
+	struct mark *mark = find_mark(sk);
+	struct process process;
+
+	if (!mark || mark->role != TCP_ROLE_SERVER || mark->process.tgid)
+		return;
+	if (!read_current_process(&process))
+		return;
+	bpf_spin_lock(&mark->lock);
+	if (!(mark->flags & MARK_OPENING_TOLD))
+		mark->process = process;
+	bpf_spin_unlock(&mark->lock);
+}
+
+/*
+ * Why a connection was never established. ETIMEDOUT is the kernel's own verdict; no error at all
+ * means that the application gave up, which is a timeout if the SYN had to be repeated.
+ */
+static __always_inline __u32 failure_of(struct sock *sk, const struct delta *delta)
+{
+	switch (sk->sk_err) {
+	case ECONNREFUSED:
+		return DELTA_REFUSED;
+	case ETIMEDOUT:
+		return DELTA_TIMED_OUT;
+	case ECONNRESET:
+		return DELTA_RESET;
+	case 0:
+		return delta->retransmits ? DELTA_TIMED_OUT : DELTA_FAILED;
+	default:
+		return DELTA_FAILED;
+	}
+}
+
+/* The last reading. */
+static __always_inline void closed(struct sock *sk, struct mark *mark)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	bool was_closed, was_established;
+	struct delta delta = {};
+	struct reading now;
+
+	if (!tp)
+		return;
+	read_counters(&now, tp, TYPED);
+	bpf_spin_lock(&mark->lock);
+	was_closed = mark->flags & MARK_CLOSED;
+	was_established = mark->flags & MARK_ESTABLISHED;
+	take_delta(mark, &now, &delta);
+	mark->flags |= MARK_CLOSED;
+	bpf_spin_unlock(&mark->lock);
+
+	if (was_closed) {
+		/* Only what left the socket after its close: its own RST. */
+		if (!delta.segs_out)
+			return;
+		delta.events = 0;
+	} else if (was_established) {
+		delta.events |= DELTA_CLOSED;
+	} else {
+		delta.events |= failure_of(sk, &delta);
+	}
+	tell(sk, &delta, TYPED);
+}
+
+static __always_inline void put_listener(struct sock *sk, __u64 cookie,
+					 const struct process *process)
+{
+	struct tcp_listener listener = {};
+
+	local_address((union address *)listener.local, sk, TYPED);
+	listener.cgroup_id = cgroup_id_of_sock(sk, TYPED);
+	listener.netns = netns_of_sock(sk, TYPED);
+	listener.port = local_port(sk);
+	if (process)
+		listener.process = *process;
+	if (bpf_map_update_elem(&listeners, &cookie, &listener, process ? BPF_ANY : BPF_NOEXIST) &&
+	    process)
+		count_loss(TCP_LOSS_LISTENERS_FULL);
+	__sync_fetch_and_add(&listener_changes, 1);
+}
+
+static __always_inline void listening(struct sock *sk)
+{
+	struct process process;
+
+	read_current_process(&process);
+	put_listener(sk, bpf_get_socket_cookie(sk), &process);
+}
+
+static __always_inline void listener_closed(struct sock *sk)
+{
+	__u64 cookie = bpf_get_socket_cookie(sk);
+	struct tcp_listener *listener = bpf_map_lookup_elem(&listeners, &cookie);
+
+	if (!listener)
+		return;
+	listener->is_closed = 1;
+	__sync_fetch_and_add(&listener_changes, 1);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(tcp_state, struct sock *sk, int from, int to)
+{
+	struct mark *mark;
+
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	switch (to) {
+	case TCP_SYN_SENT:
+		connecting(sk);
+		break;
+	case TCP_ESTABLISHED:
+		established(sk, from);
+		break;
+	case TCP_LISTEN:
+		listening(sk);
+		break;
+	case TCP_FIN_WAIT1:
+		/* Fast Open lets a server close before the handshake has ended. */
+		if (from == TCP_SYN_RECV)
+			established(sk, from);
+		claimed(sk);
+		break;
+	case TCP_LAST_ACK:
+		claimed(sk);
+		break;
+	case TCP_CLOSE:
+		if (from == TCP_LISTEN) {
+			listener_closed(sk);
+			break;
+		}
+		mark = find_mark(sk);
+		if (mark)
+			closed(sk, mark);
+		break;
+	}
+	return 0;
+}
+
+/* A socket that has closed may still have sent its RST. */
+static __always_inline bool sent_since(struct sock *sk, const struct mark *mark)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	return tp && tp->segs_out != mark->segs_out;
+}
+
+/*
+ * The socket goes away. Runs with softirqs off, so this is never skipped; a close that was
+ * (a program that interrupts itself on one CPU does not run) is made up for here.
+ */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(tcp_destroy, struct sock *sk)
+{
+	struct mark *mark = find_mark(sk);
+	__u64 key = (__u64)sk;
+
+	if (!mark)
+		return 0;
+	if (!(mark->flags & MARK_CLOSED) || sent_since(sk, mark))
+		closed(sk, mark);
+	bpf_map_delete_elem(&marks, &key);
+	return 0;
+}
+
+static __always_inline void tell_event(struct sock *sk, __u32 event)
+{
+	struct mark *mark = find_mark(sk);
+	struct delta delta = {};
+
+	if (!mark)
+		return;
+	bpf_spin_lock(&mark->lock);
+	delta.process = mark->process;
+	delta.role = mark->role;
+	bpf_spin_unlock(&mark->lock);
+	delta.events = event;
+	tell(sk, &delta, TYPED);
+}
+
+/* The socket may be none, or a listener, or one in TIME_WAIT: those have no mark. */
+SEC("tp_btf/tcp_send_reset")
+int BPF_PROG(tcp_reset_sent, struct sock *sk)
+{
+	if (sk)
+		tell_event(sk, DELTA_RESET_SENT);
+	return 0;
+}
+
+SEC("tp_btf/tcp_receive_reset")
+int BPF_PROG(tcp_reset_received, struct sock *sk)
+{
+	tell_event(sk, DELTA_RESET_RECEIVED);
+	return 0;
+}
+
+/* Nothing moves on a connection without moving one of these. */
+static __always_inline bool is_idle(struct tcp_sock *tp, const struct mark *mark)
+{
+	return mark->flags & MARK_OPENING_TOLD && BPF_CORE_READ(tp, segs_in) == mark->segs_in &&
+	       BPF_CORE_READ(tp, segs_out) == mark->segs_out &&
+	       BPF_CORE_READ(tp, bytes_received) == mark->bytes_received;
+}
+
+/*
+ * Once a window, for each mark. The socket is not locked and may be closing meanwhile: what was
+ * read is used only if the mark, locked, is still the same socket's and not closed.
+ */
+SEC("iter/bpf_map_elem")
+int tcp_read_sockets(struct bpf_iter__bpf_map_elem *ctx)
+{
+	const struct mark *seen = ctx->value;
+	const __u64 *address = ctx->key;
+	struct delta delta = {};
+	struct reading now;
+	struct mark *mark;
+	__u64 key;
+	__u32 cookie;
+	bool is_same;
+
+	if (!seen || !address || seen->flags & MARK_CLOSED)
+		return 0;
+	key = *address;
+	struct tcp_sock *tp = (struct tcp_sock *)key;
+	struct sock *sk = (struct sock *)key;
+
+	if (is_idle(tp, seen))
+		return 0;
+	read_counters(&now, tp, UNTYPED);
+	cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	mark = bpf_map_lookup_elem(&marks, &key);
+	if (!mark)
+		return 0;
+	bpf_spin_lock(&mark->lock);
+	is_same = mark->cookie == cookie && !(mark->flags & MARK_CLOSED);
+	if (is_same)
+		take_delta(mark, &now, &delta);
+	bpf_spin_unlock(&mark->lock);
+	if (is_same)
+		tell(sk, &delta, UNTYPED);
+	else if (mark->cookie != cookie && !bpf_map_delete_elem(&marks, &key))
+		count_loss(TCP_LOSS_CLOSE_MISSED);
+	return 0;
+}
+
+static __always_inline bool something_listened(struct sock *sk)
+{
+	struct listen_address at = { .netns = netns_of_sock(sk, TYPED), .port = local_port(sk) };
+	union address *local = (union address *)at.local;
+
+	local_address(local, sk, TYPED);
+	if (bpf_map_lookup_elem(&listen_addresses, &at))
+		return true;
+	/* 0.0.0.0 takes IPv4; :: takes both, unless told otherwise. */
+	if (address_is_mapped(local)) {
+		address_from_ipv4(local, 0);
+		if (bpf_map_lookup_elem(&listen_addresses, &at))
+			return true;
+	}
+	__builtin_memset(at.local, 0, sizeof(at.local));
+	return bpf_map_lookup_elem(&listen_addresses, &at);
+}
+
+static __always_inline void adopt_listener(struct sock *sk, __u64 cookie)
+{
+	struct listen_address at = { .netns = netns_of_sock(sk, TYPED), .port = local_port(sk) };
+	__u8 yes = 1;
+
+	local_address((union address *)at.local, sk, TYPED);
+	if (bpf_map_update_elem(&listen_addresses, &at, &yes, BPF_ANY))
+		count_loss(TCP_LOSS_LISTENERS_FULL);
+	put_listener(sk, cookie, NULL);
+}
+
+/*
+ * Once, at start, in each network namespace: what is there already. Counting begins here. The
+ * kernel walks listeners first, and holds each socket's lock meanwhile.
+ */
+SEC("iter/tcp")
+int tcp_adopt_sockets(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *common = ctx->sk_common;
+	struct mark mark = {};
+	struct reading now;
+	struct tcp_sock *tp;
+	struct sock *sk;
+
+	if (!common)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(common);
+	if (!tp)
+		return 0;
+	sk = (struct sock *)tp;
+	int state = sk->__sk_common.skc_state;
+	__u64 cookie = bpf_get_socket_cookie(sk);
+
+	if (state == TCP_LISTEN) {
+		adopt_listener(sk, cookie);
+		return 0;
+	}
+	if (state == TCP_CLOSE || state == TCP_SYN_RECV || !is_watched(sk))
+		return 0;
+	read_counters(&now, tp, TYPED);
+	set_baseline(&mark, &now);
+	mark.cookie = cookie;
+	mark.role = something_listened(sk) ? TCP_ROLE_SERVER : TCP_ROLE_CLIENT;
+	if (state == TCP_SYN_SENT)
+		mark.connect_us = now_us();
+	else
+		mark.flags = MARK_ESTABLISHED | MARK_ADOPTED;
+	add_mark(sk, &mark, BPF_NOEXIST);
+	return 0;
+}
+
+/* Once, after that: who holds what was found. The first process that holds a socket owns it. */
+SEC("iter/task_file")
+int tcp_find_owners(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct tcp_listener *listener;
+	struct process process;
+	struct socket *socket;
+	struct mark *mark;
+	struct sock *sk;
+	__u64 cookie;
+
+	if (!task || !file)
+		return 0;
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return 0;
+	socket = BPF_CORE_READ(file, private_data);
+	sk = BPF_CORE_READ(socket, sk);
+	if (!sk)
+		return 0;
+	mark = find_mark(sk);
+	if (mark && !mark->process.tgid && read_process(&process, task)) {
+		bpf_spin_lock(&mark->lock);
+		if (!(mark->flags & MARK_OPENING_TOLD))
+			mark->process = process;
+		bpf_spin_unlock(&mark->lock);
+		return 0;
+	}
+	if (mark)
+		return 0;
+	cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	listener = bpf_map_lookup_elem(&listeners, &cookie);
+	if (listener && !listener->process.tgid && read_process(&process, task))
+		listener->process = process;
+	return 0;
+}
