@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "server",
         &["wire", "store", "query", "topology", "identity", "model", "schema"],
     ),
-    ("weir", &["agent", "server", "store", "store-parquet", "query"]),
+    ("weir", &["agent", "server", "store", "store-parquet", "query", "schema"]),
     ("testkit", &["model", "schema", "query", "wire", "store", "probes", "identity"]),
 ];
 

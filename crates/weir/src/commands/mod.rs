@@ -4,10 +4,12 @@ mod agent;
 mod ask;
 mod check;
 mod config;
+mod metrics;
 mod running;
 mod server;
 mod token;
 mod up;
+mod watching;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

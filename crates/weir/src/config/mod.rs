@@ -9,8 +9,8 @@ mod value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use keys::{KEYS, Key, Kind};
-pub use value::{format_bytes, parse_bytes};
+pub use keys::{KEYS, Key};
+pub use value::parse_bytes;
 
 /// A configuration that cannot be used: what is wrong and what would be right.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,48 @@
+//! `weir agent`: watch this host and send its flows to a server.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+use weir_agent::{Agent, HttpTransport};
+
+use super::{running, watching};
+use crate::config::Config;
+use crate::usage;
+
+pub fn run(config: &Config) -> Result<ExitCode> {
+    running::start_logs(config);
+    let server = config.text("agent.server").ok_or_else(|| {
+        usage(anyhow!(
+            "the agent does not know its server; give --server http://HOST:PORT (agent.server)"
+        ))
+    })?;
+    if !server.starts_with("http://") && !server.starts_with("https://") {
+        return Err(usage(anyhow!(
+            "agent.server = {server:?}: expected http://HOST:PORT or https://HOST:PORT"
+        )));
+    }
+    let token = token(config)?;
+    running::private_folder(&config.data_dir())?;
+    let collector = watching::start_probes(config)?;
+
+    let transport = Arc::new(HttpTransport::new(server, token));
+    let agent = Agent::new(watching::options(config)?, collector, transport);
+    running::runtime()?.block_on(async {
+        let handle = agent.start().map_err(usage)?;
+        eprintln!("weir: agent {} watches {} for {server}", handle.agent(), handle.host());
+        running::until_signal().await?;
+        tokio::task::spawn_blocking(move || handle.stop()).await.context("the agent broke off")
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn token(config: &Config) -> Result<Option<String>> {
+    if let Some(path) = config.path("agent.token_file") {
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read agent.token_file {}", path.display()))
+            .map_err(usage)?;
+        return Ok(Some(text.trim().to_owned()));
+    }
+    Ok(std::env::var("WEIR_TOKEN").ok().filter(|token| !token.is_empty()))
+}

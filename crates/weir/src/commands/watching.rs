@@ -1,0 +1,64 @@
+//! What `weir up` and `weir agent` share: probes, the privileges given up after them, options.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use weir_agent::probes::{Collector, Options};
+use weir_agent::{AgentHandle, AgentOptions, AgentStats, drop_capabilities};
+
+use super::running;
+use crate::config::Config;
+use crate::usage;
+
+/// Attaches the probes, then gives up what reading them does not need. The program must not have
+/// started a thread yet: privileges belong to threads.
+pub fn start_probes(config: &Config) -> Result<Collector> {
+    let options = Options {
+        loopback: config.bool("agent.loopback"),
+        fold_client_port: config.bool("agent.fold_client_port"),
+        ..Options::default()
+    };
+    let collector = Collector::start(options)
+        .context("cannot watch this host; `weir check` says what its kernel gives")
+        .map_err(usage)?;
+    let kept = drop_capabilities().context("cannot give up privileges").map_err(usage)?;
+    tracing::info!(kept = kept.join(","), "probes attached, other privileges given up");
+    Ok(collector)
+}
+
+/// The agent's options.
+pub fn options(config: &Config) -> Result<AgentOptions> {
+    let dir = config.data_dir().join("agent");
+    running::private_folder(&dir)?;
+    let mut options = AgentOptions::new(dir);
+    options.host_name = config.text("agent.host").map(str::to_owned);
+    options.window_ms =
+        config.duration("agent.window").as_millis().try_into().unwrap_or(u32::MAX);
+    options.fold_client_port = config.bool("agent.fold_client_port");
+    options.limits.flows_max = config.integer("agent.flows_max").try_into().unwrap_or(usize::MAX);
+    options.limits.spool_bytes_max = config.bytes("agent.spool_bytes_max");
+    Ok(options)
+}
+
+/// A running agent's handle, shared with whoever asks for its numbers.
+#[derive(Clone, Default)]
+pub struct HandleCell(Arc<Mutex<Option<AgentHandle>>>);
+
+impl HandleCell {
+    pub fn put(&self, handle: AgentHandle) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+    }
+
+    /// The agent's counters while it runs.
+    pub fn stats(&self) -> Option<AgentStats> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(AgentHandle::stats)
+    }
+
+    /// Stops the agent and waits for it.
+    pub fn stop(&self) {
+        let handle = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(handle) = handle {
+            handle.stop();
+        }
+    }
+}
