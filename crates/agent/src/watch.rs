@@ -4,13 +4,14 @@
 //! flows, find their other ends, hand the batch over without waiting for anybody.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use weir_identity::{DnsNames, HostAddresses, Owner, Owners};
-use weir_model::{L4Counters, L4Record, ListenRecord, LossKind, Netns, Transport};
+use weir_model::{L4Counters, L4Record, ListenRecord, LossKind, Netns, Process, Transport};
 use weir_probes::Sink;
 use weir_schema::{FORMAT_VERSION, Table};
 use weir_wire::{Batch, BatchHeader, FORMAT};
@@ -29,6 +30,8 @@ use crate::window::{Span, Window};
 const POLL_MAX: Duration = Duration::from_millis(100);
 /// How long addresses and other ends are remembered without being seen.
 const HOLD_MS: i64 = 600_000;
+/// Processes tried for the interfaces of one namespace; short-lived ones may be gone.
+const PIDS_PER_NETNS_MAX: usize = 8;
 /// Repeated errors of the source are logged once in so many.
 const ERRORS_LOGGED_EVERY: u64 = 360;
 
@@ -197,8 +200,8 @@ impl<S: RecordSource> Watcher<S> {
             now_ms,
         };
         let drained = self.source.drain(&mut sink);
-        for (netns, pid) in sink.pids {
-            self.addresses.read_interfaces(netns, pid, now_ms);
+        for (netns, pids) in sink.pids {
+            self.addresses.read_interfaces(netns, &pids, now_ms);
         }
         drained
     }
@@ -299,25 +302,31 @@ struct WindowSink<'a> {
     owners: &'a mut Owners,
     addresses: &'a mut HostAddresses,
     ends: &'a mut BothEnds,
-    /// A process of each namespace, through which its interfaces can be read.
-    pids: HashMap<Netns, u32>,
+    /// Processes of each namespace, through which its interfaces can be read.
+    pids: HashMap<Netns, Vec<u32>>,
     now_ms: i64,
+}
+
+impl WindowSink<'_> {
+    /// Notes whose address it is, and a few processes that can tell the namespace's others.
+    fn saw_local(&mut self, netns: Netns, ip: IpAddr, process: Option<&Process>) {
+        self.addresses.saw(netns, ip, self.now_ms);
+        let Some(process) = process else { return };
+        let pids = self.pids.entry(netns).or_default();
+        if pids.len() < PIDS_PER_NETNS_MAX && !pids.contains(&process.pid) {
+            pids.push(process.pid);
+        }
+    }
 }
 
 impl Sink for WindowSink<'_> {
     fn l4(&mut self, record: L4Record) {
-        self.addresses.saw(record.netns, record.local.ip, self.now_ms);
-        if let Some(process) = &record.process {
-            self.pids.insert(record.netns, process.pid);
-        }
+        self.saw_local(record.netns, record.local.ip, record.process.as_ref());
         self.table.add(&record);
     }
 
     fn listen(&mut self, record: ListenRecord) {
-        self.addresses.saw(record.netns, record.local.ip, self.now_ms);
-        if let Some(process) = &record.process {
-            self.pids.insert(record.netns, process.pid);
-        }
+        self.saw_local(record.netns, record.local.ip, record.process.as_ref());
         let owner = self.owners.find(record.process.as_ref(), record.cgroup_id, self.now_ms);
         let ListenRecord { transport, local, netns, .. } = record;
         self.ends.listens(transport, netns, local, owner, self.now_ms);

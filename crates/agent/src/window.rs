@@ -54,7 +54,10 @@ impl Window {
     pub fn close(&self, now: Moment) -> Span {
         let length_ms = i64::from(self.length_ms);
         let elapsed_ms = now.mono_ns.saturating_sub(self.opened.mono_ns) / 1_000_000;
-        let to_ms = self.opened.unix_ms + elapsed_ms as i64;
+        let expected_ms = self.opened.unix_ms + elapsed_ms as i64;
+        // the wall clock's own word, unless it was set meanwhile
+        let is_steady = (now.unix_ms - expected_ms).abs() <= length_ms / 4;
+        let to_ms = if is_steady { now.unix_ms } else { expected_ms };
         let windows = ((to_ms - self.start_ms) / length_ms).max(1);
         Span {
             start_ms: self.start_ms,

@@ -54,16 +54,19 @@ impl HostAddresses {
         }
     }
 
-    /// Reads the interface addresses of the namespace that process `pid` is in, when that was not
-    /// done lately.
-    pub fn read_interfaces(&mut self, netns: Netns, pid: u32, now_ms: i64) {
+    /// Reads the interface addresses of a namespace, when that was not done lately, through the
+    /// first of `pids`, processes in it, that still runs.
+    pub fn read_interfaces(&mut self, netns: Netns, pids: &[u32], now_ms: i64) {
         let last = self.read_ms.peek(&netns).copied();
         if last.is_some_and(|last| now_ms - last < INTERFACES_INTERVAL_MS) {
             return;
         }
-        let net = self.proc_root.join(pid.to_string()).join("net");
-        let Ok(v4) = fs::read_to_string(net.join("fib_trie")) else { return };
-        let v6 = fs::read_to_string(net.join("if_inet6")).unwrap_or_default();
+        let mut tables = pids.iter().filter_map(|pid| {
+            let net = self.proc_root.join(pid.to_string()).join("net");
+            let v4 = fs::read_to_string(net.join("fib_trie")).ok()?;
+            Some((v4, fs::read_to_string(net.join("if_inet6")).unwrap_or_default()))
+        });
+        let Some((v4, v6)) = tables.next() else { return };
         self.read_ms.insert(netns, now_ms, now_ms);
         for ip in local_v4(&v4) {
             self.saw(netns, IpAddr::V4(ip), now_ms);
@@ -73,7 +76,7 @@ impl HostAddresses {
         }
     }
 
-    /// Whether `ip`, met in `netns`, is an address of this host.
+    /// Whether `ip` is an address of this host.
     pub fn is_own(&self, ip: IpAddr) -> bool {
         ip.is_loopback() || self.addresses.peek(&ip).is_some()
     }
@@ -168,8 +171,8 @@ fe8000000000000000fc00fffe000001 04 40 20 80     eth0
         fs::write(net.join("fib_trie"), FIB_TRIE).expect("fib_trie");
         fs::write(net.join("if_inet6"), IF_INET6).expect("if_inet6");
         let mut addresses = HostAddresses::new(root.path(), 16, 600_000);
-        addresses.read_interfaces(Netns(1), 7, 0);
-        addresses.read_interfaces(Netns(2), 8, 0);
+        addresses.read_interfaces(Netns(1), &[6, 7], 0);
+        addresses.read_interfaces(Netns(2), &[8], 0);
         addresses.saw(Netns(3), ip("10.0.0.1"), 0);
         for own in ["192.0.2.2", "2001:db8::2", "10.0.0.1", "127.0.0.1", "127.1.2.3", "::1"] {
             assert!(addresses.is_own(ip(own)), "{own}");
