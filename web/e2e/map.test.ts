@@ -6,11 +6,25 @@
 // on the selected node.
 import type { Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
-import { api, eventually, inBrowser, lab, labFilter, patienceMs, settled, useBrowser, type Visit } from './browser';
+import {
+  api,
+  eventually,
+  inBrowser,
+  lab,
+  labFilter,
+  patienceMs,
+  settled,
+  useBrowser,
+  type Visit,
+} from './browser';
 import { exactNumber, rounded } from './table';
 
 interface MapAnswer {
-  nodes: { key: string; entity: { kind: string; id: string; name: string }; metrics: Record<string, number | null> }[];
+  nodes: {
+    key: string;
+    entity: { kind: string; id: string; name: string };
+    metrics: Record<string, number | null>;
+  }[];
   edges: { client: string; server: string; metrics: Record<string, number | null> }[];
 }
 
@@ -20,7 +34,15 @@ interface Place {
 }
 
 const metrics = 'rtt_us,jitter_us,retransmits,connections,closures,bytes_sent,bytes_received';
-const shown = ['bytes_sent', 'bytes_received', 'rtt_us', 'jitter_us', 'retransmits', 'connections', 'closures'];
+const shown = [
+  'bytes_sent',
+  'bytes_received',
+  'rtt_us',
+  'jitter_us',
+  'retransmits',
+  'connections',
+  'closures',
+];
 const hide = { rest: 'hide' };
 
 useBrowser();
@@ -65,27 +87,42 @@ async function placeOf({ page }: Visit, key: string): Promise<Place> {
 
 async function markAt(page: Page, key: string): Promise<Place> {
   const mark = page.locator(`[data-selected="${key}"]`);
-  const read = () => mark.evaluate((element) => {
-    const { x, y } = element.getBoundingClientRect();
-    return { x: Math.round(x), y: Math.round(y) };
-  });
+  const read = () =>
+    mark.evaluate((element) => {
+      const { x, y } = element.getBoundingClientRect();
+      return { x: Math.round(x), y: Math.round(y) };
+    });
   await mark.waitFor({ state: 'attached' });
   let before = await read();
-  await expect.poll(async () => {
-    const now = await read();
-    const rests = now.x > 0 && now.x === before.x && now.y === before.y;
-    before = now;
-    return rests;
-  }, { timeout: patienceMs, interval: 400 }).toBe(true);
+  await expect
+    .poll(
+      async () => {
+        const now = await read();
+        const rests = now.x > 0 && now.x === before.x && now.y === before.y;
+        before = now;
+        return rests;
+      },
+      { timeout: patienceMs, interval: 400 },
+    )
+    .toBe(true);
   return before;
 }
 
 async function cardValues(page: Page): Promise<Record<string, number | null>> {
-  const cells = await page.getByRole('tooltip').locator('[data-metric]').evaluateAll((found) =>
-    found.map((cell) => [(cell as HTMLElement).dataset['metric'] ?? '', (cell as HTMLElement).title]),
-  );
+  const cells = await page
+    .getByRole('tooltip')
+    .locator('[data-metric]')
+    .evaluateAll((found) =>
+      found.map((cell) => [
+        (cell as HTMLElement).dataset['metric'] ?? '',
+        (cell as HTMLElement).title,
+      ]),
+    );
   return Object.fromEntries(
-    cells.map(([name = '', title = '']) => [name, exactNumber(title.split('\n')[0]?.replace(/^[^:]*: /, ''))]),
+    cells.map(([name = '', title = '']) => [
+      name,
+      exactNumber(title.split('\n')[0]?.replace(/^[^:]*: /, '')),
+    ]),
   );
 }
 
@@ -102,9 +139,9 @@ describe('map', () => {
       expect(await count(visit, 'nodes')).toBe(nodes.length);
       const lines = edges.reduce((sum, edge) => sum + (edge.client === edge.server ? 1 : 2), 0);
       expect(await count(visit, 'lines')).toBe(lines);
-      const keys = await visit.page.locator('[role=option][data-key]').evaluateAll((rows) =>
-        rows.map((found) => (found as HTMLElement).dataset['key']),
-      );
+      const keys = await visit.page
+        .locator('[role=option][data-key]')
+        .evaluateAll((rows) => rows.map((found) => (found as HTMLElement).dataset['key']));
       expect(keys.sort()).toEqual(nodes.map((node) => node.key).sort());
     });
   });
@@ -151,7 +188,10 @@ describe('map', () => {
     await mouse.up();
     const put = await markAt(visit.page, store);
     expect(Math.hypot(put.x - from.x - 70, put.y - from.y - 110)).toBeLessThan(6);
-    await Promise.all([visit.page.waitForResponse('**/api/v1/map?**'), visit.page.keyboard.press('r')]);
+    await Promise.all([
+      visit.page.waitForResponse('**/api/v1/map?**'),
+      visit.page.keyboard.press('r'),
+    ]);
     expect(await markAt(visit.page, store)).toEqual(put);
     expect(await placeOf(visit, front)).toEqual(other);
     const relative = { x: put.x - other.x, y: put.y - other.y };
@@ -176,7 +216,10 @@ describe('map', () => {
       expect(await count(visit, 'nodes')).toBe(near.nodes.length);
     });
     const further = await labMap({ focus: names, depth: '2' });
-    await visit.page.getByRole('radiogroup', { name: /Steps/ }).getByText('2', { exact: true }).click();
+    await visit.page
+      .getByRole('radiogroup', { name: /Steps/ })
+      .getByText('2', { exact: true })
+      .click();
     await eventually(async () => expect(await count(visit, 'nodes')).toBe(further.nodes.length));
     await visit.page.getByRole('button', { name: 'Back to the whole' }).click();
     await eventually(async () => expect(await count(visit, 'nodes')).toBe(whole.nodes.length));
@@ -269,23 +312,35 @@ describe('map', () => {
   });
 
   for (const dark of [false, true]) {
-    inBrowser(`is drawn on the page's own background, ${dark ? 'dark' : 'light'}`, async (visit) => {
-      await drawn(visit);
-      const background = await cornerOfPicture(visit);
-      const page = await visit.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-      expect(`rgb(${background.join(', ')})`).toBe(page);
-      expect(background[0] < 128).toBe(dark);
-    }, { dark });
+    inBrowser(
+      `is drawn on the page's own background, ${dark ? 'dark' : 'light'}`,
+      async (visit) => {
+        await drawn(visit);
+        const background = await cornerOfPicture(visit);
+        const page = await visit.page.evaluate(
+          () => getComputedStyle(document.body).backgroundColor,
+        );
+        expect(`rgb(${background.join(', ')})`).toBe(page);
+        expect(background[0] < 128).toBe(dark);
+      },
+      { dark },
+    );
   }
 
-  inBrowser('fits a narrow screen, with the list a button away', async (visit) => {
-    await drawn(visit);
-    const { page } = visit;
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(420);
-    expect(await page.getByRole('listbox').count()).toBe(0);
-    await page.getByRole('button', { name: 'List of nodes and paths' }).click();
-    await page.getByRole('listbox', { name: 'Nodes' }).waitFor();
-  }, { width: 420, height: 860 });
+  inBrowser(
+    'fits a narrow screen, with the list a button away',
+    async (visit) => {
+      await drawn(visit);
+      const { page } = visit;
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(
+        420,
+      );
+      expect(await page.getByRole('listbox').count()).toBe(0);
+      await page.getByRole('button', { name: 'List of nodes and paths' }).click();
+      await page.getByRole('listbox', { name: 'Nodes' }).waitFor();
+    },
+    { width: 420, height: 860 },
+  );
 });
 
 /** Moves the pointer across the middle between two nodes until it is on a line. */
@@ -296,7 +351,13 @@ async function findLine(page: Page, from: Place, to: Place): Promise<void> {
   const card = page.locator('[role=tooltip][data-kind=edge]');
   for (let away = 4; away <= 72; away += 4) {
     await page.mouse.move(middle.x + across.x * away, middle.y + across.y * away);
-    if (await card.waitFor({ timeout: 250 }).then(() => true, () => false)) return;
+    if (
+      await card.waitFor({ timeout: 250 }).then(
+        () => true,
+        () => false,
+      )
+    )
+      return;
   }
   throw new Error('no line lies between the two nodes');
 }

@@ -46,7 +46,10 @@ describe('fuzzyScore', () => {
 
   it('finds by place, after those found by name', () => {
     const map = model('boxer>curl');
-    expect(findNodes(map.nodes, 'box').map((match) => match.node.entity.name)).toEqual(['boxer', 'curl']);
+    expect(findNodes(map.nodes, 'box').map((match) => match.node.entity.name)).toEqual([
+      'boxer',
+      'curl',
+    ]);
   });
 });
 
@@ -113,10 +116,20 @@ describe('placeLabels', () => {
   it('never covers a label or a node, and stays in the room', () => {
     const next = numbers(3);
     const wishes = Array.from({ length: 300 }, (_, i): LabelWish => ({
-      id: String(i), x: next() * 1000, y: next() * 800, radius: 8, width: 40 + next() * 100, height: 16,
+      id: String(i),
+      x: next() * 1000,
+      y: next() * 800,
+      radius: 8,
+      width: 40 + next() * 100,
+      height: 16,
     }));
     const taken = new TakenBoxes();
-    const nodes = wishes.map(({ x, y }) => ({ left: x - 5, top: y - 5, right: x + 5, bottom: y + 5 }));
+    const nodes = wishes.map(({ x, y }) => ({
+      left: x - 5,
+      top: y - 5,
+      right: x + 5,
+      bottom: y + 5,
+    }));
     nodes.forEach((box) => taken.add(box));
     const boxes = placeLabels(wishes, taken, room).map((label) => label.box);
     expect(boxes.length).toBeGreaterThan(40);
@@ -137,7 +150,10 @@ describe('placeLabels', () => {
 });
 
 describe('lines', () => {
-  const [from, to] = [{ x: 0, y: 0 }, { x: 100, y: 0 }];
+  const [from, to] = [
+    { x: 0, y: 0 },
+    { x: 100, y: 0 },
+  ];
 
   it('bend to the left of their way', () => {
     expect(controlPoint(from, to, 0.2).y).toBeLessThan(0);

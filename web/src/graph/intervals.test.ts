@@ -14,10 +14,26 @@ const tens: Bounds = [0, 10, 20, 30, 40, 50];
 
 describe('automaticBounds', () => {
   it.each([
-    { name: 'close values get equal widths', values: [10, 20, 60], bounds: [10, 20, 30, 40, 50, 60] },
-    { name: 'far values get equal ratios', values: [1, 100_000], bounds: [1, 10, 100, 1000, 10_000, 100_000] },
-    { name: 'zeros belong to the first interval', values: [0, 1, 100_000], bounds: [0, 10, 100, 1000, 10_000, 100_000] },
-    { name: 'absent values do not count', values: [null, 10, undefined, 60], bounds: [10, 20, 30, 40, 50, 60] },
+    {
+      name: 'close values get equal widths',
+      values: [10, 20, 60],
+      bounds: [10, 20, 30, 40, 50, 60],
+    },
+    {
+      name: 'far values get equal ratios',
+      values: [1, 100_000],
+      bounds: [1, 10, 100, 1000, 10_000, 100_000],
+    },
+    {
+      name: 'zeros belong to the first interval',
+      values: [0, 1, 100_000],
+      bounds: [0, 10, 100, 1000, 10_000, 100_000],
+    },
+    {
+      name: 'absent values do not count',
+      values: [null, 10, undefined, 60],
+      bounds: [10, 20, 30, 40, 50, 60],
+    },
     { name: 'one value', values: [5], bounds: [5, 5, 5, 5, 5, 5] },
   ])('$name', ({ values, bounds }) => {
     expect(automaticBounds(values)).toEqual(bounds);
@@ -36,8 +52,16 @@ describe('automaticBounds', () => {
 
 describe('stepOf', () => {
   it.each([
-    [0, 0], [9.9, 0], [10, 1], [39, 3], [40, 4], [50, 4],
-    [50.1, null], [-1, null], [null, null], [undefined, null],
+    [0, 0],
+    [9.9, 0],
+    [10, 1],
+    [39, 3],
+    [40, 4],
+    [50, 4],
+    [50.1, null],
+    [-1, null],
+    [null, null],
+    [undefined, null],
   ])('%s is in %s', (value, step) => {
     expect(stepOf(value, tens)).toBe(step);
   });
@@ -58,9 +82,12 @@ describe('bounds in the address', () => {
     expect(parseBounds('0..50')).toEqual(tens);
   });
 
-  it.each(['', 'x', '1,2,3', '5,4,3,2,1,0', '1,1,1,1,1,1', '9..1', '0,1,2,3,,5'])('%j is none', (text) => {
-    expect(parseBounds(text)).toBeNull();
-  });
+  it.each(['', 'x', '1,2,3', '5,4,3,2,1,0', '1,1,1,1,1,1', '9..1', '0,1,2,3,,5'])(
+    '%j is none',
+    (text) => {
+      expect(parseBounds(text)).toBeNull();
+    },
+  );
 });
 
 describe('moveBound', () => {

@@ -55,12 +55,6 @@ export function edgeKey(client: string, server: string): string {
   return client + separator + server;
 }
 
-/** The keys of both ends. */
-export function edgeEnds(key: string): { client: string; server: string } {
-  const at = key.indexOf(separator);
-  return { client: key.slice(0, at), server: key.slice(at + 1) };
-}
-
 export function isExternal(entity: Pick<Entity, 'kind'>): boolean {
   return entity.kind === 'external' || entity.kind === 'external_group';
 }

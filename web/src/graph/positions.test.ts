@@ -21,7 +21,10 @@ describe('positions', () => {
   afterEach(() => vi.unstubAllGlobals());
 
   it('come back as they went, rounded to whole units', () => {
-    writePositions('process', { a: { x: 1.4, y: -2.6, pinned: true }, b: { x: 0, y: 5, pinned: false } });
+    writePositions('process', {
+      a: { x: 1.4, y: -2.6, pinned: true },
+      b: { x: 0, y: 5, pinned: false },
+    });
     expect(readPositions('process')).toEqual({
       a: { x: 1, y: -3, pinned: true },
       b: { x: 0, y: 5, pinned: false },

@@ -84,7 +84,10 @@ export function buildScene(
   fill: Fill,
   isNew: (key: string) => boolean,
 ): Scene {
-  const radius = logScale(model.nodes.map((node) => node.inbound), nodeRadius);
+  const radius = logScale(
+    model.nodes.map((node) => node.inbound),
+    nodeRadius,
+  );
   const flows = model.edges.flatMap((edge) => [edge.sent, edge.received]);
   const isSingle = model.edges.length > pairsWithTwoLinesMax;
   const widths = isSingle ? model.edges.map((edge) => edge.sent + edge.received) : flows;
@@ -149,7 +152,11 @@ function linesOf(
   const answers = model.edgeByKey.has(edgeKey(edge.server, edge.client));
   const isOuter = answers && edge.client > edge.server;
   const curvature = isOuter ? farCurve : nearCurve;
-  const shared = { edge: edge.key, step: stepOf(edge.metrics[fill.metric], fill.bounds), curvature };
+  const shared = {
+    edge: edge.key,
+    step: stepOf(edge.metrics[fill.metric], fill.bounds),
+    curvature,
+  };
   const there = { ...shared, source: edge.client, target: edge.server, hasArrow: true };
   if (isSingle || edge.isSelf) {
     const total = edge.sent + edge.received;

@@ -17,7 +17,10 @@ export function key(name: string): string {
 }
 
 /** `nginx>app nginx>*example.com`, with the same metrics on every edge unless told. */
-export function answer(edges: string, metricsOf: (edge: string) => Metrics = () => ({})): MapAnswer {
+export function answer(
+  edges: string,
+  metricsOf: (edge: string) => Metrics = () => ({}),
+): MapAnswer {
   const pairs = edges.split(/\s+/).filter(Boolean);
   const names = [...new Set(pairs.flatMap((pair) => pair.split('>')))];
   return {

@@ -146,8 +146,14 @@ function placeIslands(
     }));
   }
   if (islands.length > 2) {
-    const settings = { gravity: 1.5, scalingRatio: scale, barnesHutOptimize: islands.length > 400,
-      slowDown: 8, adjustSizes: true, edgeWeightInfluence: 0.4 };
+    const settings = {
+      gravity: 1.5,
+      scalingRatio: scale,
+      barnesHutOptimize: islands.length > 400,
+      slowDown: 8,
+      adjustSizes: true,
+      edgeWeightInfluence: 0.4,
+    };
     forceAtlas2.assign(graph, { iterations: forceRounds, settings });
   }
   for (const island of islands) {

@@ -7,8 +7,15 @@
 import { compareKeys } from '../model';
 import { orderRanks, placeRanks, rowsFor } from './columns';
 import { assignRanks, components, type IndexedEdge, type IndexedGraph } from './ranks';
-import { columnGap, rankGap, rowGap, type LayoutInput, type LayoutNode, type Point,
-  type Positions } from './types';
+import {
+  columnGap,
+  rankGap,
+  rowGap,
+  type LayoutInput,
+  type LayoutNode,
+  type Point,
+  type Positions,
+} from './types';
 
 interface Part {
   nodes: number[];
@@ -34,8 +41,8 @@ export function layeredLayout(input: LayoutInput): Positions {
 }
 
 /** Width to height that a drawing is stretched towards, and by how much at most. */
-const aspect = { min: 0.8, max: 1.35 } as const;
-const stretchMax = { x: 1.5, y: 2.3 } as const;
+const aspect = { min: 1.05, max: 1.35 } as const;
+const stretchMax = { x: 1.9, y: 2.3 } as const;
 
 /** Uses the room that a long or a tall drawing leaves empty, which keeps labels apart. */
 function stretchOf(points: readonly Point[]): Point {

@@ -100,7 +100,9 @@ describe.each([
   });
 
   it('moves nothing when all is known', () => {
-    const known = Object.fromEntries(Object.entries(at).map(([k, p]) => [k, { ...p, pinned: false }]));
+    const known = Object.fromEntries(
+      Object.entries(at).map(([k, p]) => [k, { ...p, pinned: false }]),
+    );
     expect(layOut({ ...input, known })).toEqual(at);
   });
 });
@@ -113,7 +115,9 @@ describe('islands', () => {
     const inside = input.nodes.filter((node) => node.side === 'inside');
     const groups = [...new Set(inside.map((node) => node.group))];
     const discs = groups.map((group) => {
-      const points = inside.filter((n) => n.group === group).map((n) => at[n.key] ?? { x: 0, y: 0 });
+      const points = inside
+        .filter((n) => n.group === group)
+        .map((n) => at[n.key] ?? { x: 0, y: 0 });
       const x = points.reduce((sum, p) => sum + p.x, 0) / points.length;
       const y = points.reduce((sum, p) => sum + p.y, 0) / points.length;
       return { x, y, radius: Math.max(...points.map((p) => Math.hypot(p.x - x, p.y - y))) };
@@ -153,7 +157,10 @@ describe('keepKnown', () => {
 
   it('starts afresh when little is known, but leaves what a person placed', () => {
     const other = layoutInput('p>q q>r r>s a>p');
-    const pinned = { [key('a')]: { x: 5000, y: 77, pinned: true }, [key('p')]: { x: 9, y: 9, pinned: false } };
+    const pinned = {
+      [key('a')]: { x: 5000, y: 77, pinned: true },
+      [key('p')]: { x: 9, y: 9, pinned: false },
+    };
     const layout = fresh(other);
     const at = keepKnown(other, layout, pinned);
     expect(at[key('a')]).toEqual({ x: 5000, y: 77 });
@@ -168,12 +175,26 @@ describe('ranks', () => {
   });
 
   it('breaks a cycle at its lightest edge', () => {
-    const order = acyclicOrder(graph(3, [[0, 1, 9], [1, 2, 9], [2, 0, 1]]));
+    const order = acyclicOrder(
+      graph(3, [
+        [0, 1, 9],
+        [1, 2, 9],
+        [2, 0, 1],
+      ]),
+    );
     expect(order).toEqual([0, 1, 2]);
   });
 
   it('moves a caller next to what it calls', () => {
-    expect(assignRanks(graph(4, [[0, 1, 1], [1, 2, 1], [3, 2, 1]]))).toEqual([0, 1, 2, 1]);
+    expect(
+      assignRanks(
+        graph(4, [
+          [0, 1, 1],
+          [1, 2, 1],
+          [3, 2, 1],
+        ]),
+      ),
+    ).toEqual([0, 1, 2, 1]);
   });
 });
 

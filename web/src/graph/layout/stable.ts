@@ -55,12 +55,7 @@ function neighbours(input: LayoutInput): Map<string, string[]> {
 }
 
 /** The fresh place, moved as its placed neighbours (or, without any, all placed nodes) moved. */
-function shifted(
-  key: string,
-  fresh: Positions,
-  placed: Positions,
-  near: readonly string[],
-): Point {
+function shifted(key: string, fresh: Positions, placed: Positions, near: readonly string[]): Point {
   const own = fresh[key] ?? { x: 0, y: 0 };
   const close = near.filter((other) => placed[other] && fresh[other]);
   const guides = close.length > 0 ? close : Object.keys(placed).filter((other) => fresh[other]);

@@ -154,7 +154,12 @@ export class MapNodeProgram extends NodeProgram<(typeof uniforms)[number]> {
         color('a_id'),
       ],
       CONSTANT_ATTRIBUTES: [{ name: 'a_corner', size: 2, type: FLOAT }],
-      CONSTANT_DATA: [[-1, -1], [1, -1], [-1, 1], [1, 1]],
+      CONSTANT_DATA: [
+        [-1, -1],
+        [1, -1],
+        [-1, 1],
+        [1, 1],
+      ],
     };
   }
 

@@ -1,6 +1,13 @@
 // In the corner of the map: zoom, show everything, tidy up, save a picture.
 import { ActionIcon, Button, Tooltip } from '@mantine/core';
-import { IconCamera, IconFocusCentered, IconMinus, IconPlus, IconSparkles, type Icon } from '@tabler/icons-react';
+import {
+  IconCamera,
+  IconFocusCentered,
+  IconMinus,
+  IconPlus,
+  IconSparkles,
+  type Icon,
+} from '@tabler/icons-react';
 import type { RefObject } from 'react';
 import type { MapView } from '../../graph/render/view';
 import type { Layout } from './useLayout';
@@ -16,17 +23,38 @@ export interface CameraButtonsProps {
 
 export function CameraButtons({ view, layout, onTidy }: CameraButtonsProps) {
   return (
-    <div className={classes.camera} role="toolbar" aria-label="View of the map" aria-orientation="vertical">
+    <div
+      className={classes.camera}
+      role="toolbar"
+      aria-label="View of the map"
+      aria-orientation="vertical"
+    >
       {layout.undo && (
         <Button variant="default" onClick={layout.undo} className={classes.undo}>
           Undo tidying
         </Button>
       )}
-      <CameraButton label="Zoom in (+)" icon={IconPlus} onClick={() => view.current?.zoom(zoomFactor)} />
-      <CameraButton label="Zoom out (-)" icon={IconMinus} onClick={() => view.current?.zoom(1 / zoomFactor)} />
-      <CameraButton label="Show everything (0)" icon={IconFocusCentered} onClick={() => view.current?.fit(true)} />
+      <CameraButton
+        label="Zoom in (+)"
+        icon={IconPlus}
+        onClick={() => view.current?.zoom(zoomFactor)}
+      />
+      <CameraButton
+        label="Zoom out (-)"
+        icon={IconMinus}
+        onClick={() => view.current?.zoom(1 / zoomFactor)}
+      />
+      <CameraButton
+        label="Show everything (0)"
+        icon={IconFocusCentered}
+        onClick={() => view.current?.fit(true)}
+      />
       <CameraButton label="Tidy up: lay out afresh" icon={IconSparkles} onClick={onTidy} />
-      <CameraButton label="Save as PNG" icon={IconCamera} onClick={() => view.current && savePicture(view.current)} />
+      <CameraButton
+        label="Save as PNG"
+        icon={IconCamera}
+        onClick={() => view.current && savePicture(view.current)}
+      />
     </div>
   );
 }

@@ -29,7 +29,10 @@ const choices = [
   { group: 'Common', items: fillMetrics.map(choice) },
   {
     group: 'More',
-    items: l4Metrics.map((m) => m.name).filter((name) => !fillMetrics.includes(name)).map(choice),
+    items: l4Metrics
+      .map((m) => m.name)
+      .filter((name) => !fillMetrics.includes(name))
+      .map(choice),
   },
 ];
 

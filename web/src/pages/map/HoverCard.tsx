@@ -21,7 +21,10 @@ const gap = 18;
 
 export function HoverCard({ model, pointed, at, room, fill }: HoverCardProps) {
   if (!pointed) return null;
-  const content = pointed.kind === 'node' ? nodeContent(model, pointed.key, fill) : edgeContent(model, pointed.key, fill);
+  const content =
+    pointed.kind === 'node'
+      ? nodeContent(model, pointed.key, fill)
+      : edgeContent(model, pointed.key, fill);
   if (!content) return null;
   const isRight = at.x + gap + cardWidth < room.width;
   const left = isRight ? at.x + gap : Math.max(4, at.x - gap - cardWidth);
@@ -29,7 +32,10 @@ export function HoverCard({ model, pointed, at, room, fill }: HoverCardProps) {
   return (
     <div
       className={classes.hover}
-      style={{ transform: `translate(${Math.round(left)}px, ${Math.round(top)}px)`, width: cardWidth }}
+      style={{
+        transform: `translate(${Math.round(left)}px, ${Math.round(top)}px)`,
+        width: cardWidth,
+      }}
       role="tooltip"
       data-kind={pointed.kind}
     >

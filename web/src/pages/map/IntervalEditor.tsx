@@ -29,13 +29,9 @@ export interface IntervalEditorProps {
 }
 
 export function IntervalEditor({ name, values, bounds, onChange }: IntervalEditorProps) {
-  const scheme = useComputedColorScheme('light');
   const area = useRef<SVGSVGElement>(null);
   const axis = useMemo(() => valueAxis(values, bounds), [values, bounds]);
   const frozen = useRef<Axis | null>(null);
-  const bins = useMemo(() => histogram(values, axis, binCount), [values, axis]);
-  const highest = Math.max(1, ...bins.map((bin) => bin.count));
-  const colors = fillPalette(scheme);
 
   const move = (index: number, position: number) => {
     const used = frozen.current ?? axis;
@@ -61,21 +57,7 @@ export function IntervalEditor({ name, values, bounds, onChange }: IntervalEdito
       role="group"
       aria-label={`Values of ${metric(name).label} and the bounds of the intervals`}
     >
-      {bins.map((bin, i) => {
-        const step = stepOf((bin.low + bin.high) / 2, bounds);
-        const tall = bin.count === 0 ? 0 : 4 + ((height - 18) * Math.log1p(bin.count)) / Math.log1p(highest);
-        return (
-          <rect
-            key={i}
-            x={(i * width) / binCount + 0.75}
-            y={height - 10 - tall}
-            width={width / binCount - 1.5}
-            height={tall}
-            rx={1.5}
-            fill={step === null ? outOfRangeColor(scheme) : colors[step]}
-          />
-        );
-      })}
+      <Bars values={values} axis={axis} bounds={bounds} />
       <line x1={0} x2={width} y1={height - 9.5} y2={height - 9.5} className={classes.axis} />
       {bounds.map((bound, index) => (
         <g
@@ -102,6 +84,34 @@ export function IntervalEditor({ name, values, bounds, onChange }: IntervalEdito
       ))}
     </svg>
   );
+}
+
+interface BarsProps {
+  values: readonly (number | null)[];
+  axis: Axis;
+  bounds: Bounds;
+}
+
+function Bars({ values, axis, bounds }: BarsProps) {
+  const scheme = useComputedColorScheme('light');
+  const bins = useMemo(() => histogram(values, axis, binCount), [values, axis]);
+  const most = Math.log1p(Math.max(1, ...bins.map((bin) => bin.count)));
+  const colors = fillPalette(scheme);
+  return bins.map((bin, i) => {
+    const step = stepOf((bin.low + bin.high) / 2, bounds);
+    const tall = bin.count === 0 ? 0 : 4 + ((height - 18) * Math.log1p(bin.count)) / most;
+    return (
+      <rect
+        key={i}
+        x={(i * width) / binCount + 0.75}
+        y={height - 10 - tall}
+        width={width / binCount - 1.5}
+        height={tall}
+        rx={1.5}
+        fill={step === null ? outOfRangeColor(scheme) : colors[step]}
+      />
+    );
+  });
 }
 
 const handleLabels = [

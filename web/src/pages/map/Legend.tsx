@@ -50,7 +50,9 @@ function ScaleRow({ scale, children }: { scale: LogScale; children: React.ReactN
       <svg width="64" height="24" viewBox="0 0 64 24" aria-hidden>
         {children}
       </svg>
-      <span>{scale.high > 0 ? `${formatBytes(scale.low)} – ${formatBytes(scale.high)}` : 'no traffic'}</span>
+      <span>
+        {scale.high > 0 ? `${formatBytes(scale.low)} – ${formatBytes(scale.high)}` : 'no traffic'}
+      </span>
     </div>
   );
 }

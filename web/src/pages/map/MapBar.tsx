@@ -10,6 +10,7 @@ import {
   IconStack2,
 } from '@tabler/icons-react';
 import type { MapAnswer } from '../../api/types';
+import type { Emphasis } from '../../graph/emphasis';
 import type { MapModel } from '../../graph/model';
 import { plural } from '../../domain/units';
 import { EntityLabel } from '../../parts/EntityLabel';
@@ -26,6 +27,8 @@ export interface Panels {
 export interface MapBarProps {
   controls: MapControls;
   model: MapModel;
+  /** What the filter takes, where it fades the rest. */
+  matched: Emphasis;
   answer: MapAnswer | undefined;
   isLoading: boolean;
   changes: Changes;
@@ -49,9 +52,9 @@ export function MapBar(props: MapBarProps) {
       </PanelSwitch>
       {settings.focus !== null && <Breadcrumb {...props} />}
       <span className={classes.counts} aria-live="polite">
-        {props.isLoading ? 'Loading' : countsText(model) + changesText(changes)}
+        {props.isLoading ? 'Loading' : matchText(props) + countsText(model) + changesText(changes)}
       </span>
-      <CutMark answer={answer} />
+      <CutMark answer={answer} controls={controls} />
       <span className={classes.spacer} />
       {hasFilter && (
         <SegmentedControl
@@ -83,8 +86,14 @@ export function MapBar(props: MapBarProps) {
   );
 }
 
-function countsText({ nodes, edges }: MapModel): string {
+/** `12 nodes · 30 paths`. */
+export function countsText({ nodes, edges }: MapModel): string {
   return `${plural(nodes.length, 'node')} · ${plural(edges.length, 'path')}`;
+}
+
+/** How much of the map the filter takes: `2 match of `. */
+function matchText({ matched }: MapBarProps): string {
+  return matched.nodes ? `${matched.nodes.size} match of ` : '';
 }
 
 function changesText({ added, gone }: Changes): string {
@@ -98,11 +107,7 @@ function Breadcrumb({ controls, actions, model }: MapBarProps) {
   const entity = settings.focus === null ? undefined : model.byKey.get(settings.focus)?.entity;
   return (
     <nav className={classes.crumbs} aria-label="Focus">
-      <Button
-        variant="light"
-        leftSection={<IconArrowLeft size={14} />}
-        onClick={actions.unfocus}
-      >
+      <Button variant="light" leftSection={<IconArrowLeft size={14} />} onClick={actions.unfocus}>
         Back to the whole
       </Button>
       <IconChevronRight size={14} aria-hidden />
@@ -121,22 +126,29 @@ function Breadcrumb({ controls, actions, model }: MapBarProps) {
   );
 }
 
-/** Says what the answer had to leave out, and how to see it. */
-function CutMark({ answer }: { answer: MapAnswer | undefined }) {
+/** Most nodes that the map draws; the server gives fewer unless asked. */
+const nodesMax = 5000;
+
+/** Says what the answer had to leave out, and how to see more. */
+function CutMark({ answer, controls }: Pick<MapBarProps, 'answer' | 'controls'>) {
   const notes = answer?.incomplete ?? [];
   if (notes.length === 0) return null;
   const isCut = notes.some((note) => note.kind === 'cut');
+  const canShowMore = isCut && (controls.view.limit ?? 0) < nodesMax;
   return (
-    <Tooltip
-      multiline
-      w={320}
-      label={notes.map((note) => note.message).join(' ')}
-    >
-      <span className={classes.cut} tabIndex={0}>
-        <IconInfoCircle size={14} aria-hidden />
-        {isCut ? 'Narrowed: not everything is shown' : 'Incomplete'}
-      </span>
-    </Tooltip>
+    <>
+      <Tooltip multiline w={320} label={notes.map((note) => note.message).join(' ')}>
+        <span className={classes.cut} tabIndex={0}>
+          <IconInfoCircle size={14} aria-hidden />
+          {isCut ? 'Narrowed: not everything is shown' : 'Incomplete'}
+        </span>
+      </Tooltip>
+      {canShowMore && (
+        <Button variant="subtle" onClick={() => controls.setView({ limit: nodesMax })}>
+          Show up to {nodesMax.toLocaleString('en-US')} nodes
+        </Button>
+      )}
+    </>
   );
 }
 

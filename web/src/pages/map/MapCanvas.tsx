@@ -1,6 +1,13 @@
 // The drawn map inside React: hands scenes and highlights to the view, and its events back.
 import { useComputedColorScheme } from '@mantine/core';
-import { useEffect, useImperativeHandle, useLayoutEffect, useRef, type KeyboardEvent, type Ref } from 'react';
+import {
+  useEffect,
+  useImperativeHandle,
+  useLayoutEffect,
+  useRef,
+  type KeyboardEvent,
+  type Ref,
+} from 'react';
 import type { Pointed } from '../../graph/emphasis';
 import type { Point } from '../../graph/layout/types';
 import { readTheme } from '../../graph/render/theme';
@@ -45,7 +52,12 @@ export function MapCanvas(props: MapCanvasProps) {
       dragEnd: (key, place) => latest.current.onDragEnd(key, place),
       frame: () => latest.current.onFrame(),
     };
-    const started = new MapView(element, readTheme('light', element), latest.current.highlight, events);
+    const started = new MapView(
+      element,
+      readTheme('light', element),
+      latest.current.highlight,
+      events,
+    );
     view.current = started;
     return () => {
       started.stop();

@@ -13,6 +13,7 @@ import type { MapActions } from './actions';
 import { CameraButtons } from './CameraButtons';
 import { HoverCard } from './HoverCard';
 import { foundNodes } from './listing';
+import { countsText } from './MapBar';
 import { MapCanvas } from './MapCanvas';
 import type { MapControls } from './mapView';
 import { NodeMenu } from './NodeMenu';
@@ -66,7 +67,7 @@ export function MapStage(props: MapStageProps) {
         scene={scene}
         fitKey={`${shown?.place ?? ''}#${rounds}`}
         highlight={highlight}
-        label={`Map of ${data.model.nodes.length} nodes and ${data.model.edges.length} paths. The list beside it has the same.`}
+        label={`Map: ${countsText(data.model)}. The list beside it has the same.`}
         onPoint={pointing.point}
         onClick={pointing.click}
         onFocus={(key) => actions.focus(key, settings.depth)}
@@ -182,7 +183,9 @@ function Loading() {
   return (
     <div className={classes.cover} aria-busy="true" aria-label="Loading the map">
       <svg className={classes.ghost} viewBox="0 0 480 240" aria-hidden>
-        <path d="M70 60C150 60 170 110 240 120M70 180C150 180 170 130 240 120M240 120C320 110 330 50 410 46M240 120C320 122 340 120 410 120M240 120C320 130 330 190 410 194" />
+        <path d="M70 60C150 60 170 110 240 120M70 180C150 180 170 130 240 120" />
+        <path d="M240 120C320 110 330 50 410 46M240 120C320 122 340 120 410 120" />
+        <path d="M240 120C320 130 330 190 410 194" />
         <circle cx="70" cy="60" r="17" />
         <circle cx="70" cy="180" r="22" />
         <circle cx="240" cy="120" r="28" />
@@ -209,18 +212,26 @@ function NothingHere({ controls, actions }: { controls: MapControls; actions: Ma
       </div>
     );
   }
-  const action = settings.focus !== null ? (
-    <Button variant="default" onClick={actions.unfocus}>Back to the whole</Button>
-  ) : scope.filter !== '' ? (
-    <Button variant="default" onClick={() => setView({ filter: undefined })}>Clear the filter</Button>
-  ) : (
-    <Button variant="default" onClick={() => setView({ from: 'now-48h', to: undefined })}>Show the last 48 hours</Button>
-  );
-  const why = settings.focus !== null
-    ? 'This entity talked to nobody in the chosen time.'
-    : scope.filter !== ''
-      ? 'Nothing in the chosen time matches the filter.'
-      : 'Nobody talked to anybody in the chosen time.';
+  const action =
+    settings.focus !== null ? (
+      <Button variant="default" onClick={actions.unfocus}>
+        Back to the whole
+      </Button>
+    ) : scope.filter !== '' ? (
+      <Button variant="default" onClick={() => setView({ filter: undefined })}>
+        Clear the filter
+      </Button>
+    ) : (
+      <Button variant="default" onClick={() => setView({ from: 'now-48h', to: undefined })}>
+        Show the last 48 hours
+      </Button>
+    );
+  const why =
+    settings.focus !== null
+      ? 'This entity talked to nobody in the chosen time.'
+      : scope.filter !== ''
+        ? 'Nothing in the chosen time matches the filter.'
+        : 'Nobody talked to anybody in the chosen time.';
   return (
     <div className={classes.cover}>
       <Empty icon={IconChartDots3} title="Nothing to draw" action={action}>

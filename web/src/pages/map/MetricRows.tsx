@@ -6,7 +6,11 @@ import classes from './Map.module.css';
 
 export function MetricRows({ metrics, fill }: { metrics: Metrics; fill: string }) {
   const failed = connectFailures.filter((name) => (metrics[name] ?? 0) > 0);
-  const base = ['bytes_sent', 'bytes_received', ...fillMetrics.filter((n) => !n.startsWith('bytes_'))];
+  const base = [
+    'bytes_sent',
+    'bytes_received',
+    ...fillMetrics.filter((n) => !n.startsWith('bytes_')),
+  ];
   const names = [...new Set([...base, ...failed, fill])];
   return (
     <dl className={classes.metrics}>

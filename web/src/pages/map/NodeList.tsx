@@ -123,7 +123,8 @@ function Rows(props: NodeListProps & { rows: ListRow[]; kind: ListKind }) {
   const onKeyDown = (event: KeyboardEvent) => {
     const jump = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
     const end = { Home: 0, End: rows.length - 1 }[event.key];
-    const to = end ?? (jump === undefined ? -1 : Math.max(0, Math.min(rows.length - 1, active + jump)));
+    const to =
+      end ?? (jump === undefined ? -1 : Math.max(0, Math.min(rows.length - 1, active + jump)));
     const row = rows[to];
     if (row) {
       event.preventDefault();
@@ -136,7 +137,9 @@ function Rows(props: NodeListProps & { rows: ListRow[]; kind: ListKind }) {
 
   if (rows.length === 0) {
     const isSearch = props.query.trim() !== '';
-    return <p className={classes.none}>{isSearch ? 'Nothing has such a name.' : 'Nothing here yet.'}</p>;
+    return (
+      <p className={classes.none}>{isSearch ? 'Nothing has such a name.' : 'Nothing here yet.'}</p>
+    );
   }
   return (
     <div
@@ -181,6 +184,7 @@ function Rows(props: NodeListProps & { rows: ListRow[]; kind: ListKind }) {
 function RowContent({ row, fill, bounds, onMenu }: NodeListProps & { row: ListRow }) {
   const metrics = row.kind === 'node' ? row.node.metrics : row.edge.metrics;
   const value = metrics[fill];
+  const exact = `${metric(fill).label}: ${formatMetricExact(fill, value)}`;
   const traffic = row.kind === 'node' ? row.node.traffic : row.edge.sent + row.edge.received;
   return (
     <>
@@ -198,10 +202,7 @@ function RowContent({ row, fill, bounds, onMenu }: NodeListProps & { row: ListRo
           </span>
         </span>
       )}
-      <span
-        className={classes.value}
-        title={`${metric(fill).label}: ${formatMetricExact(fill, value)}\nTraffic: ${formatBytes(traffic)}`}
-      >
+      <span className={classes.value} title={`${exact}\nTraffic: ${formatBytes(traffic)}`}>
         {formatMetric(fill, value)}
       </span>
       <button

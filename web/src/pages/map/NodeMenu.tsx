@@ -74,7 +74,15 @@ function NodeItems({ node, actions }: { node: MapNode; actions: MapActions }) {
   );
 }
 
-function EdgeItems({ edge, model, actions }: { edge: MapEdge; model: MapModel; actions: MapActions }) {
+function EdgeItems({
+  edge,
+  model,
+  actions,
+}: {
+  edge: MapEdge;
+  model: MapModel;
+  actions: MapActions;
+}) {
   const client = model.byKey.get(edge.client);
   const server = model.byKey.get(edge.server);
   if (!client || !server) return null;

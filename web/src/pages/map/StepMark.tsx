@@ -15,7 +15,15 @@ export function StepMark({ step, size = 16 }: { step: Step; size?: number }) {
   return (
     <svg width={size} height={size} viewBox="0 0 16 16" aria-hidden style={{ flex: 'none' }}>
       <circle cx="8" cy="8" r={radius} fill={color} fillOpacity={0.16} />
-      <circle cx="8" cy="8" r={radius} fill="none" stroke={color} strokeOpacity={0.25} strokeWidth="2.6" />
+      <circle
+        cx="8"
+        cy="8"
+        r={radius}
+        fill="none"
+        stroke={color}
+        strokeOpacity={0.25}
+        strokeWidth="2.6"
+      />
       <circle
         cx="8"
         cy="8"

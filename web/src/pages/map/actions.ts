@@ -35,8 +35,7 @@ export function useMapActions({ view, setView }: MapControls, model: MapModel): 
       select: (key) => setView({ selected: key ?? undefined }, { replace: true }),
       focus: (key, depth) => setView({ focus: key, depth, selected: key, q: undefined }),
       unfocus: () => setView({ focus: undefined, depth: undefined }),
-      nodeDetails: ({ entity }) =>
-        setView({ details: encodeDetails({ kind: 'entity', entity }) }),
+      nodeDetails: ({ entity }) => setView({ details: encodeDetails({ kind: 'entity', entity }) }),
       edgeDetails: (edge) => {
         const client = entityOf(edge.client);
         const server = entityOf(edge.server);

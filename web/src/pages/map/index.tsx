@@ -26,7 +26,8 @@ export default function MapPage() {
     () => settings.customBounds ?? automaticBounds(values),
     [settings.customBounds, values],
   );
-  const place = settings.focus === null ? scope.level : `${scope.level}:${settings.focus}:${settings.depth}`;
+  const place =
+    settings.focus === null ? scope.level : `${scope.level}:${settings.focus}:${settings.depth}`;
   const layout = useLayout(model, place, !data.isFirstLoad && !data.isStale);
   const changes = useChanges(model, data.question, data.isStale);
   const scene = useMapScene(layout.laidOut, settings.fill, bounds, changes);
@@ -38,6 +39,7 @@ export default function MapPage() {
     <div className={classes.page} data-stale={data.isStale || undefined}>
       <MapBar
         {...{ controls, model, actions, changes, panels }}
+        matched={data.matched}
         answer={data.answer}
         isLoading={data.isFirstLoad}
         onPanels={setPanels}
@@ -80,13 +82,19 @@ export default function MapPage() {
 
 /** Panels stand beside the map where there is room, and over it where there is not. */
 function usePanels(): [Panels, (panels: Panels) => void] {
-  const isNarrow = useMediaQuery('(max-width: 900px)', undefined, { getInitialValueInEffect: false });
+  const isNarrow = useMediaQuery('(max-width: 900px)', undefined, {
+    getInitialValueInEffect: false,
+  });
   const [chosen, setChosen] = useState<Panels | null>(null);
   const shown = chosen ?? { fill: !isNarrow, list: !isNarrow };
   const isCrowded = isNarrow && shown.fill && shown.list;
   const change = (next: Panels) => {
     const opensFill = next.fill && !shown.fill;
-    setChosen(isNarrow ? { fill: opensFill || (next.fill && !next.list), list: next.list && !opensFill } : next);
+    setChosen(
+      isNarrow
+        ? { fill: opensFill || (next.fill && !next.list), list: next.list && !opensFill }
+        : next,
+    );
   };
   return [isCrowded ? { fill: false, list: false } : shown, change];
 }

@@ -8,7 +8,14 @@ export type ListSort = 'value' | 'traffic' | 'name';
 
 export type ListRow =
   | { kind: 'node'; key: string; node: MapNode; isMatched: boolean }
-  | { kind: 'path'; key: string; edge: MapEdge; client: MapNode; server: MapNode; isMatched: boolean };
+  | {
+      kind: 'path';
+      key: string;
+      edge: MapEdge;
+      client: MapNode;
+      server: MapNode;
+      isMatched: boolean;
+    };
 
 /** Nodes that the name search finds; null without a search. */
 export function foundNodes(model: MapModel, query: string): ReadonlySet<string> | null {
@@ -25,7 +32,10 @@ export function listRows(
   matched: Emphasis,
   options: { kind: ListKind; sort: ListSort; query: string; fill: string },
 ): ListRow[] {
-  const rows = options.kind === 'nodes' ? nodeRows(model, matched, options) : pathRows(model, matched, options);
+  const rows =
+    options.kind === 'nodes'
+      ? nodeRows(model, matched, options)
+      : pathRows(model, matched, options);
   return [...rows.filter((row) => row.isMatched), ...rows.filter((row) => !row.isMatched)];
 }
 

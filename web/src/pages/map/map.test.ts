@@ -25,10 +25,15 @@ describe('parseQuantity', () => {
 
 describe('listRows', () => {
   const bytes: Record<string, number> = { 'a>b': 10, 'b>c': 1000, 'a>c': 100 };
-  const map = model('a>b b>c a>c', (edge) => ({ bytes_sent: bytes[edge] ?? 0, rtt_us: edge === 'a>b' ? 9 : null }));
+  const map = model('a>b b>c a>c', (edge) => ({
+    bytes_sent: bytes[edge] ?? 0,
+    rtt_us: edge === 'a>b' ? 9 : null,
+  }));
   const list = (kind: 'nodes' | 'paths', sort: ListSort, query = '', matched = everything) =>
     listRows(map, matched, { kind, sort, query, fill: 'rtt_us' }).map((row) =>
-      row.kind === 'node' ? row.node.entity.name : `${row.client.entity.name}>${row.server.entity.name}`,
+      row.kind === 'node'
+        ? row.node.entity.name
+        : `${row.client.entity.name}>${row.server.entity.name}`,
     );
 
   it('sorts paths by traffic, by value and by name', () => {

@@ -27,13 +27,15 @@ export interface MapData {
  */
 export function useMapData({ scope, settings, view }: MapControls): MapData {
   const { fill, focus, depth } = settings;
+  const { limit } = view;
   const options = useMemo(
     () => ({
       metrics: mapMetrics(fill),
       group: 'auto',
       ...(focus === null ? {} : { focus, depth }),
+      ...(limit === undefined ? {} : { limit }),
     }),
-    [fill, focus, depth],
+    [fill, focus, depth, limit],
   );
   const isFaded = scope.filter !== '' && !settings.isRestHidden;
   const wholeScope = useMemo(() => (isFaded ? { ...scope, filter: '' } : scope), [scope, isFaded]);
