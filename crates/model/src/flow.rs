@@ -62,8 +62,9 @@ text_enum! {
 
 text_enum! {
     /// Whose observation of a conversation is read. `merged` takes each conversation once: the
-    /// client's row, and the server's only where the client's end is not observed.
-    Perspective { Merged = "merged", Client = "client", Server = "server" }
+    /// client's row, and the server's only where the client's end is not observed. `both` takes
+    /// every row as it was observed, so a conversation observed at both ends counts twice.
+    Perspective { Merged = "merged", Client = "client", Server = "server", Both = "both" }
 }
 
 impl From<Role> for Direction {

@@ -29,6 +29,16 @@ impl Expr {
         matches!(self, Expr::And(parts) if parts.is_empty())
     }
 
+    /// Whether any field that the filter names satisfies `test`.
+    pub fn names(&self, test: &dyn Fn(&Field) -> bool) -> bool {
+        match self {
+            Expr::And(parts) | Expr::Or(parts) => parts.iter().any(|part| part.names(test)),
+            Expr::Not(inner) => inner.names(test),
+            Expr::Match { field, .. } => test(field),
+            Expr::Anywhere(_) => false,
+        }
+    }
+
     /// `self AND other`, flattened.
     pub fn and(self, other: Expr) -> Self {
         let mut parts = match self {

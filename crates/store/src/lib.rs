@@ -74,7 +74,7 @@ pub struct StoreStatus {
 ///   client's row is there too), and of two rows of unknown direction that are both observed the
 ///   one whose `(local_ip, local_port)` is not greater than its `(remote_ip, remote_port)`
 ///   (addresses compared as text, an absent port first). *client* takes the outgoing and unknown
-///   rows of *merged*; *server* the incoming rows.
+///   rows of *merged*; *server* the incoming rows; *both* every row.
 /// * **Client and server.** The client is the local end, and the remote end of an incoming row.
 /// * **Orientation.** A metric with a mirror (`bytes_sent`) counts client to server: of an
 ///   incoming row the mirror's column is read. A question that groups by a `local_*` or

@@ -12,6 +12,7 @@ const perspectives: readonly { value: Perspective; label: string }[] = [
   { value: 'merged', label: 'Merged view' },
   { value: 'client', label: "Client's view" },
   { value: 'server', label: "Server's view" },
+  { value: 'both', label: 'Every observation' },
 ];
 
 export function Toolbar() {

@@ -3,7 +3,7 @@
 import { allLevels, type Level } from './entity';
 import { resolveBound } from './time';
 
-export type Perspective = 'merged' | 'client' | 'server';
+export type Perspective = 'merged' | 'client' | 'server' | 'both';
 export type Layer = 'l4';
 export type ConnectionsBy = 'ip_port' | 'ip';
 
@@ -42,7 +42,7 @@ export interface ViewSearch {
   rest?: 'hide';
 }
 
-const perspectives: readonly Perspective[] = ['merged', 'client', 'server'];
+const perspectives: readonly Perspective[] = ['merged', 'client', 'server', 'both'];
 export const refreshChoices: readonly number[] = [0, 10, 30, 60, 300];
 
 function oneOf<T extends string>(known: readonly T[], value: unknown): T | undefined {

@@ -89,15 +89,24 @@ fn fill<T: DeserializeOwned>(given: &Map<String, Value>) -> Result<T, Problem> {
 }
 
 fn levels() -> Object {
-    described("entity kind to group by; default `process`", Level::ALL.iter().map(|level| level.as_str()))
+    described(
+        "entity kind to group by; default `process`",
+        Level::ALL.iter().map(|level| level.as_str()),
+    )
 }
 
 fn layers() -> Object {
-    described("default `l4`, the only layer that this version records", Layer::ALL.iter().map(|layer| layer.as_str()))
+    described(
+        "default `l4`, the only layer that this version records",
+        Layer::ALL.iter().map(|layer| layer.as_str()),
+    )
 }
 
 fn perspectives() -> Object {
-    const DOC: &str = "whose observation is read; `merged`, the default, takes each conversation once";
+    const DOC: &str =
+        "whose observation is read; `merged` takes each conversation once and is the default, \
+         unless the filter names `local_*`, `remote_*` or `direction`: those speak of rows as they \
+         were observed, so the default is `both` then";
     described(DOC, Perspective::ALL.iter().map(|perspective| perspective.as_str()))
 }
 

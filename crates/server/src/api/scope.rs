@@ -32,15 +32,15 @@ impl Scope {
         }
         let level = params.level.as_deref();
         let level = read::word("level", level, Level::ALL, Level::as_str, Level::Process)?;
+        let filter = params.filter.as_deref().unwrap_or_default();
+        let filter = parse_filter(Table::L4Flows, filter).map_err(|e| Problem::filter(&e))?;
         let perspective = read::word(
             "perspective",
             params.perspective.as_deref(),
             Perspective::ALL,
             Perspective::as_str,
-            Perspective::Merged,
+            default_perspective(&filter),
         )?;
-        let filter = params.filter.as_deref().unwrap_or_default();
-        let filter = parse_filter(Table::L4Flows, filter).map_err(|e| Problem::filter(&e))?;
         Ok(Self { window: range(params, now_ms)?, level, filter, perspective })
     }
 
@@ -77,6 +77,18 @@ impl Scope {
     }
 }
 
+/// A filter that speaks of an observing end asks for rows as that end observed them: leaving out
+/// the server's rows would answer `local_port:443` with nothing where both ends are observed.
+fn default_perspective(filter: &Expr) -> Perspective {
+    if filter.names(&|field| {
+        matches!(field.side, Side::Local | Side::Remote) || field.column == "direction"
+    }) {
+        Perspective::Both
+    } else {
+        Perspective::Merged
+    }
+}
+
 fn range(params: &ScopeParams, now_ms: i64) -> Result<TimeWindow, Problem> {
     let time = |name: &str, text: &Option<String>| match text {
         Some(text) => parse_time_ms(text, now_ms).map(Some).map_err(|e| Problem::time(name, &e)),
@@ -109,6 +121,24 @@ mod tests {
     fn params(from: Option<&str>, to: Option<&str>) -> ScopeParams {
         let text = |text: Option<&str>| text.map(str::to_owned);
         ScopeParams { from: text(from), to: text(to), ..ScopeParams::default() }
+    }
+
+    #[test]
+    fn a_filter_on_an_observing_end_takes_the_rows_of_both_ends() {
+        let check = |filter: &str, given: Option<&str>, expected| {
+            let params = ScopeParams {
+                filter: Some(filter.to_owned()),
+                perspective: given.map(str::to_owned),
+                ..ScopeParams::default()
+            };
+            let scope = Scope::read(&params, 1_000_000_000).map(|scope| scope.perspective);
+            assert_eq!(scope.ok(), Some(expected), "{filter}");
+        };
+        check("", None, Perspective::Merged);
+        check("server_port:443 transport:tcp", None, Perspective::Merged);
+        check("local_port:443", None, Perspective::Both);
+        check("a OR -(direction:incoming)", None, Perspective::Both);
+        check("local_port:443", Some("merged"), Perspective::Merged);
     }
 
     #[test]

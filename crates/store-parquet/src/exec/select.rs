@@ -41,6 +41,9 @@ pub fn in_window(question: &Question, view: &View) -> Result<Mask, ScanError> {
 }
 
 fn seen_by(perspective: Perspective, view: &View) -> Result<Mask, ScanError> {
+    if perspective == Perspective::Both {
+        return Ok(Mask::All);
+    }
     let direction = view.named("direction")?;
     let Some(ColumnData::Codes { codes, values }) = direction.as_deref() else {
         return Ok(Mask::Nothing);

@@ -52,7 +52,7 @@ fn is_seen(row: &Row, perspective: Perspective) -> bool {
         (text(row, &ip).map(str::to_owned), number(row, &port))
     };
     match (text(row, "direction").unwrap_or_default(), perspective) {
-        ("incoming", Perspective::Server) => true,
+        (_, Perspective::Both) | ("incoming", Perspective::Server) => true,
         ("incoming", Perspective::Merged) => !both,
         (_, Perspective::Server) | ("incoming", Perspective::Client) => false,
         ("unknown", _) => !both || end("local") <= end("remote"),
