@@ -219,9 +219,8 @@ impl<S: RecordSource> Watcher<S> {
             let (key, pid) = (&row.key, row.key.process.as_ref().map(|process| process.pid));
             if row.remote_is_here {
                 row.remote = self.ends.remote_of(key, &self.addresses, now_ms);
-            } else {
-                row.remote_domain = self.dns.name(key.netns, key.remote.ip, pid, now_ms);
             }
+            row.remote_domain = self.dns.name(key.netns, key.remote.ip, pid, now_ms);
         }
         rows
     }

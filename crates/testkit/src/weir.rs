@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::child::{Running, workspace_program};
+use crate::child::{Running, run, workspace_program};
 use crate::traffic::{self, Exchange};
 use crate::wait_for;
 
@@ -39,6 +39,13 @@ impl WeirProcess {
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
         let (running, base) = up(data.path(), &args)?;
         Ok(Self { running, base, data, args })
+    }
+
+    /// What `weir check --json` says of this kernel.
+    pub fn check() -> Result<Value> {
+        let program = workspace_program("weir", "weir", "WEIR_BIN")?;
+        let text = run(&program.to_string_lossy(), &["check", "--json"])?;
+        serde_json::from_str(&text).context("weir check tells JSON")
     }
 
     /// Stops it by `signal`, then starts it again on the same data.
@@ -89,23 +96,29 @@ impl WeirProcess {
         serde_json::from_str(&text).with_context(|| format!("GET {url}: {text}"))
     }
 
-    /// Every flow row of the last 15 minutes that `filter` takes, all pages of it.
+    /// Every flow row of the last 15 minutes that `filter` takes, all pages of it, as each end
+    /// observed it.
     pub fn flows(&self, filter: &str) -> Result<Rows> {
         let mut rows = Vec::new();
+        // Together these are all rows: the server's are those of incoming flows.
+        for perspective in ["client", "server"] {
+            self.pages(&percent_encode(filter), perspective, &mut rows)?;
+        }
+        Ok(Rows(rows))
+    }
+
+    fn pages(&self, filter: &str, perspective: &str, rows: &mut Vec<Value>) -> Result<()> {
+        let base = format!("/flows/l4?from=now-15m&limit={PAGE_ROWS}&perspective={perspective}");
         let mut cursor = String::new();
         loop {
-            let path = format!(
-                "/flows/l4?from=now-15m&limit={PAGE_ROWS}&filter={}{cursor}",
-                percent_encode(filter)
-            );
-            let mut answer = self.api(&path)?;
+            let mut answer = self.api(&format!("{base}&filter={filter}{cursor}"))?;
             let Value::Array(page) = answer["rows"].take() else {
                 bail!("no rows in {answer}");
             };
             rows.extend(page);
             match answer["next_cursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={}", percent_encode(next)),
-                None => return Ok(Rows(rows)),
+                None => return Ok(()),
             }
         }
     }
