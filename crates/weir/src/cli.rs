@@ -21,9 +21,7 @@ pub fn keys_of(command: &str) -> Vec<&'static Key> {
 pub fn flag_values(command: &str, matches: &ArgMatches) -> Vec<(&'static str, String)> {
     keys_of(command)
         .into_iter()
-        .filter_map(|key| {
-            matches.get_one::<String>(key.flag).map(|text| (key.name, text.clone()))
-        })
+        .filter_map(|key| matches.get_one::<String>(key.flag).map(|text| (key.name, text.clone())))
         .collect()
 }
 
@@ -66,6 +64,15 @@ fn asking(command: Command) -> Command {
                 .allow_hyphen_values(true),
         )
         .arg(
+            value(
+                "perspective",
+                "END",
+                "whose observation is read; merged has each conversation once",
+            )
+            .default_value("merged")
+            .value_parser(["merged", "client", "server"]),
+        )
+        .arg(
             value("url", "URL", "server to ask (default: the one that runs on this host)")
                 .visible_alias("server")
                 .env("WEIR_URL"),
@@ -103,9 +110,9 @@ pub fn command() -> Command {
             Command::new("server").about("Receive, store and show the flows of agents"),
         ))
         .subcommand(
-            Command::new("check").about("Say what this kernel gives, hook by hook").arg(
-                Arg::new("json").long("json").action(ArgAction::SetTrue).help("print JSON"),
-            ),
+            Command::new("check")
+                .about("Say what this kernel gives, hook by hook")
+                .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("print JSON")),
         )
         .subcommand(asking(
             Command::new("flows").about(format!("List flows, newest first ({asks})")),

@@ -75,6 +75,9 @@ pub fn run(command: &str, matches: &ArgMatches) -> Result<ExitCode> {
     if let Some(filter) = matches.get_one::<String>("filter") {
         query.push(("filter", filter.clone()));
     }
+    if let Some(perspective) = matches.get_one::<String>("perspective") {
+        query.push(("perspective", perspective.clone()));
+    }
     if command != "flows"
         && let Some(level) = matches.get_one::<String>("level")
     {

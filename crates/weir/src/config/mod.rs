@@ -17,12 +17,6 @@ pub use value::parse_bytes;
 #[error("{0}")]
 pub struct ConfigError(String);
 
-impl ConfigError {
-    pub fn new(message: impl Into<String>) -> Self {
-        Self(message.into())
-    }
-}
-
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
