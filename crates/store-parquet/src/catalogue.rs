@@ -63,11 +63,12 @@ CREATE TABLE files (
     window_ms_max INTEGER NOT NULL,
     corrupt INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE TABLE state (
+CREATE TABLE expired (
     tbl TEXT PRIMARY KEY,
-    expired_ms INTEGER NOT NULL,
-    next_file INTEGER NOT NULL
+    to_ms INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE next_file (id INTEGER NOT NULL) STRICT;
+INSERT INTO next_file VALUES (1);
 ";
 
 /// A batch on its way into the journal.
@@ -255,16 +256,11 @@ impl Catalogue {
         Ok(out)
     }
 
-    /// A number that no file of the table had before.
-    pub fn next_file_id(&self, table: Table) -> Result<i64, StoreError> {
+    /// A number that no file had before.
+    pub fn next_file_id(&self) -> Result<i64, StoreError> {
         self.transact("number a file", |transaction| {
-            transaction.query_row(
-                "INSERT INTO state (tbl, expired_ms, next_file) VALUES (?1, 0, 2)
-                 ON CONFLICT (tbl) DO UPDATE SET next_file = next_file + 1
-                 RETURNING next_file - 1",
-                [table.name()],
-                |row| row.get(0),
-            )
+            let next = "UPDATE next_file SET id = id + 1 RETURNING id - 1";
+            transaction.query_row(next, [], |row| row.get(0))
         })
     }
 
@@ -310,8 +306,8 @@ impl Catalogue {
     ) -> Result<(), StoreError> {
         self.transact("expire old data", |transaction| {
             transaction.execute(
-                "INSERT INTO state (tbl, expired_ms, next_file) VALUES (?1, ?2, 1)
-                 ON CONFLICT (tbl) DO UPDATE SET expired_ms = max(expired_ms, ?2)",
+                "INSERT INTO expired (tbl, to_ms) VALUES (?1, ?2)
+                 ON CONFLICT (tbl) DO UPDATE SET to_ms = max(to_ms, ?2)",
                 params![table.name(), expired_ms],
             )?;
             for name in ["journal", "sequences", "losses"] {
@@ -408,7 +404,7 @@ fn loss_kind_name(kind: LossKind) -> &'static str {
 fn append_one(transaction: &Transaction, entry: &JournalEntry) -> rusqlite::Result<(Stored, i64)> {
     let table = entry.table.name();
     let expired: Option<i64> = transaction
-        .prepare_cached("SELECT expired_ms FROM state WHERE tbl = ?1")?
+        .prepare_cached("SELECT to_ms FROM expired WHERE tbl = ?1")?
         .query_row([table], |row| row.get(0))
         .optional()?;
     if expired.is_some_and(|expired| entry.to_ms <= expired) {

@@ -9,6 +9,9 @@ use crate::journal::{Journal, encode};
 use crate::maintenance;
 use crate::state::Shared;
 
+/// Most loss counters of one batch: an agent's stages times their reasons are far fewer.
+const LOSSES_MAX: usize = 1_000;
+
 /// Makes a batch durable.
 pub fn ingest(
     shared: &Shared,
@@ -42,6 +45,12 @@ fn check(shared: &Shared, batch: &StoreBatch) -> Result<(), StoreError> {
     if batch.rows.num_rows() > rows_max {
         let rows = batch.rows.num_rows();
         return Err(invalid(format!("the batch has {rows} rows, and at most {rows_max} fit")));
+    }
+    let losses = batch.losses.len();
+    if losses > LOSSES_MAX {
+        return Err(invalid(format!(
+            "the batch has {losses} losses, and at most {LOSSES_MAX} fit"
+        )));
     }
     if batch.agent.is_empty() {
         return Err(invalid("the batch names no agent"));

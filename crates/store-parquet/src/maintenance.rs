@@ -125,7 +125,7 @@ fn write_hour(
     };
     let parts: Vec<Part> = rows.into_iter().map(part).collect();
     let merged = merge(table, &parts)?;
-    let id = shared.catalogue.next_file_id(table)?;
+    let id = shared.catalogue.next_file_id()?;
     let row_group_rows_max = shared.options.row_group_rows_max;
     let layout = Layout { table, hour_ms, id, row_group_rows_max };
     let row = write_file(shared.data_dir(), &layout, &merged)?;

@@ -41,6 +41,8 @@ impl ParquetStore {
         files::create_data_dir(&options.data_dir)?;
         let lock = files::lock(&options.data_dir)?;
         let catalogue = Catalogue::open(&options.data_dir.join(CATALOGUE))?;
+        // The names of a new directory's files are to survive power loss as their contents do.
+        files::sync_dir(&options.data_dir)?;
         let shared = Arc::new(Shared::new(options, catalogue));
         load_files(&shared)?;
         load_journal(&shared)?;

@@ -60,6 +60,16 @@ fn a_batch_that_is_too_large_is_refused() {
     store.ingest(&batch("a", 1, &rows[..2])).unwrap();
     let error = store.ingest(&batch("a", 2, &[flow(0, 1), flow(8_640, 1)])).expect_err("too long");
     assert_eq!(error.kind, StoreErrorKind::Invalid, "{error}");
+    let mut lossy = one(2, 0, 1);
+    let loss = weir_model::Loss {
+        kind: weir_model::LossKind::Lost,
+        component: "window".to_owned(),
+        reason: "full".to_owned(),
+        count: 1,
+    };
+    lossy.losses = vec![loss; 1_001];
+    let error = store.ingest(&lossy).expect_err("too many losses");
+    assert_eq!(error.kind, StoreErrorKind::Invalid, "{error}");
     assert_eq!(bytes_sent(&store), Some(2.0));
 }
 
