@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 
-use common::{Row, Server, lock, options, wait_for};
+use common::{Row, Server, options, wait_for};
 use weir_agent::probes::{Collector, Options};
 use weir_agent::{Agent, CapabilityError, KEPT_CAPABILITIES, drop_capabilities};
 use weir_testkit::{Need, missing};
@@ -100,7 +100,7 @@ fn loopback_traffic_is_counted_to_the_byte_without_privileges() {
     client.connect(udp_address).expect("connected");
     for _ in 0..30 {
         client.send(&[1; 200]).expect("sent");
-        udp.recv(&mut [0; 300]).expect("received");
+        udp.recv_from(&mut [0; 300]).expect("received");
     }
 
     wait_for("all connections closed at both ends", || {
@@ -136,6 +136,7 @@ fn loopback_traffic_is_counted_to_the_byte_without_privileges() {
         assert_eq!((row.text("remote_agent"), row.text("remote_host")), (id.clone(), host.clone()));
         assert_eq!(row.number("pid"), Some(std::process::id().into()));
     }
-    let state = lock(&server.0);
-    assert!(state.taken.iter().all(|batch| batch.header.losses.is_empty()), "nothing was lost");
+    // the probes may miss something of whatever else this machine is doing, the agent may not
+    let own = stats.losses.iter().find(|loss| !loss.component.starts_with("probe_"));
+    assert_eq!(own, None);
 }
