@@ -62,7 +62,9 @@ describe('search box', () => {
       await visit.page.getByText('The filter cannot be read').waitFor();
       const wrong = visit.page.locator('[data-problem][data-kind]');
       expect((await wrong.allInnerTexts()).join('')).toContain('server_prot');
-      await visit.page.getByText('Did you mean server_port?').waitFor();
+      await visit.page.getByRole('button', { name: 'Use server_port' }).click();
+      await visit.page.getByText('The filter cannot be read').waitFor({ state: 'detached' });
+      expect(visit.params().get('filter')).toBe('transport:tcp server_port:443');
       await searchBox(visit).fill(labFilter);
       await searchBox(visit).press('Enter');
       await expectServers(visit, labFilter);

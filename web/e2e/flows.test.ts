@@ -118,7 +118,8 @@ describe('status', () => {
     }>('/status', new URLSearchParams());
     await visit.page.getByText(`weir ${status.version}`).waitFor();
     for (const { agent, host } of status.agents) {
-      const row = visit.page.getByRole('row').filter({ hasText: agent });
+      const cell = visit.page.getByRole('cell', { name: agent, exact: true });
+      const row = cell.locator('xpath=..');
       expect(await row.innerText()).toContain(host);
       expect(await row.innerText()).toContain('sending');
     }

@@ -1,6 +1,6 @@
 // The search box: the filter as text, coloured by what each word is, completed while it is typed,
 // and underlined where the server could not read it.
-import { ActionIcon, Kbd } from '@mantine/core';
+import { ActionIcon, Button, Kbd } from '@mantine/core';
 import { IconSearch, IconX } from '@tabler/icons-react';
 import { useId } from 'react';
 import type { Problem } from '../api/client';
@@ -37,7 +37,7 @@ export function FilterBar() {
           onTake={editor.take}
         />
       )}
-      {problem && !editor.isOpen && <FilterProblem problem={problem} />}
+      {problem && !editor.isOpen && <FilterProblem problem={problem} editor={editor} />}
     </div>
   );
 }
@@ -72,12 +72,28 @@ function FilterInput({ editor, listId }: { editor: FilterEditor; listId: string 
   );
 }
 
-function FilterProblem({ problem }: { problem: Problem }) {
+function FilterProblem({ problem, editor }: { problem: Problem; editor: FilterEditor }) {
+  const { message, expected, didYouMean, position, length } = problem;
+  const repaired =
+    didYouMean !== null && position !== null
+      ? editor.draft.slice(0, position) + didYouMean + editor.draft.slice(position + length)
+      : null;
   return (
     <div className={classes.problem} role="alert">
-      <strong>{problem.message}</strong>
-      {problem.expected && <div>Expected: {problem.expected}</div>}
-      {problem.didYouMean && <div>Did you mean {problem.didYouMean}?</div>}
+      <strong>{message}</strong>
+      {expected && !message.includes(expected) && <div>Expected: {expected}</div>}
+      {repaired !== null && (
+        <Button
+          variant="default"
+          size="compact-xs"
+          mt={6}
+          onClick={() => {
+            editor.commit(repaired);
+          }}
+        >
+          Use {didYouMean}
+        </Button>
+      )}
     </div>
   );
 }

@@ -53,7 +53,9 @@ export function Failure({ error, what, onRetry, compact = false }: FailureProps)
           {prefix}
           {error.message}
         </p>
-        {problem?.expected && <p className={classes.text}>Expected: {problem.expected}</p>}
+        {problem?.expected && !error.message.includes(problem.expected) && (
+          <p className={classes.text}>Expected: {problem.expected}</p>
+        )}
       </div>
       <Button variant="default" leftSection={<IconRefresh size={14} />} onClick={onRetry}>
         Try again

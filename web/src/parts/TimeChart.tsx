@@ -145,7 +145,7 @@ function chartOptions(
         grid,
         size: 56,
         gap: 6,
-        space: 22,
+        space: 17,
         values: (_, splits) => splits.map((split) => latest.current.format(Math.abs(split))),
       },
     ],

@@ -110,11 +110,13 @@ function TimeCell({ row }: { row: FlowFields }) {
 }
 
 function EndCell({ end }: { end: FlowEnd }) {
-  const named = end.entity.name !== end.address && !end.address.startsWith(`${end.entity.name}:`);
+  const { entity, address } = end;
+  // An end that is known by its address alone is named by it: only the port is left to say.
+  const rest = address.startsWith(entity.name) ? address.slice(entity.name.length) : address;
   return (
-    <span className={classes.end}>
-      {named && <EntityLabel entity={end.entity} qualified={false} />}
-      <span className={named ? classes.address : classes.text}>{end.address}</span>
+    <span className={classes.end} data-joined={rest.startsWith(':') || undefined}>
+      <EntityLabel entity={entity} qualified={false} />
+      {rest !== '' && <span className={classes.address}>{rest}</span>}
     </span>
   );
 }

@@ -21,7 +21,6 @@ export function AgentTable({ agents, nowMs }: { agents: readonly AgentStatus[]; 
             <th>Last heard</th>
             <th>Last window</th>
             <th className={classes.number}>Rows</th>
-            <th className={classes.number}>Batch</th>
             <th className={classes.number}>Clock</th>
             <th>Version</th>
             <th>Agent</th>
@@ -69,7 +68,6 @@ function AgentRows({ agent, nowMs }: { agent: AgentStatus; nowMs: number }) {
         <td className={classes.number} title={formatExact(agent.rows, 'count')}>
           {formatCount(agent.rows)}
         </td>
-        <td className={classes.number}>{agent.sequence ?? absent}</td>
         <td className={classes.number}>
           <Clock aheadMs={agent.clock_ahead_ms ?? null} />
         </td>
@@ -78,7 +76,7 @@ function AgentRows({ agent, nowMs }: { agent: AgentStatus; nowMs: number }) {
       </tr>
       {agent.losses.length > 0 && (
         <tr className={classes.nested}>
-          <td colSpan={9}>
+          <td colSpan={8}>
             <LossTable losses={agent.losses} bare />
           </td>
         </tr>
