@@ -16,7 +16,8 @@ import time
 import urllib.parse
 import urllib.request
 
-from lab import Failed, bpf_programs, bpf_seconds, cpu_seconds, peak_rss_mib, run, wait_for
+from lab import (Failed, bpf_programs, bpf_seconds, cpu_seconds, peak_rss_mib, program_ids, run,
+                 wait_for)
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 WINDOW_SECONDS = 10
@@ -97,14 +98,13 @@ class Weir(Nothing):
         time.sleep(WINDOW_SECONDS - time.time() % WINDOW_SECONDS + SETTLE_SECONDS)
 
     def programs(self):
-        def mine(program):
-            return any(user["pid"] == self.process.pid for user in program.get("pids", []))
-        return bpf_programs(mine)
+        mine = program_ids(self.process.pid)
+        return bpf_programs(lambda program: program["id"] in mine)
 
     def bpf(self):
         programs = self.programs()
         if not programs:
-            raise Failed("bpftool does not tell which programs are weir's")
+            raise Failed("weir holds no BPF program")
         return bpf_seconds(programs)
 
     def api(self, path, **parameters):

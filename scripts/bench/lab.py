@@ -159,6 +159,19 @@ def listening(process, port):
                for line in lines)
 
 
+def program_ids(pid):
+    """Ids of the BPF programs that a process holds open. bpftool's own list of holders is empty
+    where its helper program does not load."""
+    ids = set()
+    for fdinfo in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        try:
+            lines = fdinfo.read_text().splitlines()
+        except OSError:
+            continue  # closed meanwhile
+        ids.update(int(line.split()[1]) for line in lines if line.startswith("prog_id:"))
+    return ids
+
+
 def bpf_programs(condition):
     """Loaded BPF programs that match, by id, as bpftool tells them."""
     programs = json.loads(run(["bpftool", "-j", "prog", "show"]))
