@@ -25,7 +25,8 @@ impl AppState {
         let wait = self.options.limits.question_wait_max;
         let turn = timeout(wait, self.questions.clone().acquire_owned()).await;
         let Ok(Ok(permit)) = turn else {
-            let detail = format!("{} questions wait for the store", self.options.limits.questions_max);
+            let detail =
+                format!("{} questions wait for the store", self.options.limits.questions_max);
             return Err(Problem::busy(StatusCode::SERVICE_UNAVAILABLE, detail, 2));
         };
         let store = self.store.clone();

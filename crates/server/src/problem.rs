@@ -3,18 +3,25 @@
 //! Owns the document and its kinds. Handlers return a [`Problem`]; the [`render`] layer writes it,
 //! because only there the request's path is known.
 
+use std::ops::{Deref, DerefMut};
+
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use weir_query::{FilterError, TimeError};
 use weir_store::{StoreError, StoreErrorKind};
 
+/// A problem, on the heap: answers are returned far more often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem(Box<Document>);
+
 /// A problem document (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Problem {
+pub struct Document {
     /// `urn:weir:problem:` and a word per kind of problem; docs/reference/api.md lists them.
     #[serde(rename = "type")]
     #[schema(example = "urn:weir:problem:invalid-parameter")]
@@ -55,7 +62,7 @@ impl Problem {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Self {
+        Self(Box::new(Document {
             kind: format!("urn:weir:problem:{word}"),
             title,
             status: status.as_u16(),
@@ -67,7 +74,7 @@ impl Problem {
             length: None,
             did_you_mean: None,
             retry_after_s: None,
-        }
+        }))
     }
 
     /// A query parameter with a wrong value.
@@ -139,6 +146,28 @@ impl Problem {
     }
 }
 
+impl Deref for Problem {
+    type Target = Document;
+
+    fn deref(&self) -> &Document {
+        &self.0
+    }
+}
+
+impl DerefMut for Problem {
+    fn deref_mut(&mut self) -> &mut Document {
+        &mut self.0
+    }
+}
+
+impl PartialSchema for Problem {
+    fn schema() -> RefOr<Schema> {
+        Document::schema()
+    }
+}
+
+impl ToSchema for Problem {}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error.kind {
@@ -173,8 +202,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status =
-            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();
         response.extensions_mut().insert(self);
         response
@@ -189,7 +217,7 @@ pub async fn render(request: Request, next: Next) -> Response {
         return response;
     };
     problem.instance = Some(path);
-    let body = match serde_json::to_vec(&problem) {
+    let body = match serde_json::to_vec(&*problem) {
         Ok(body) => body,
         Err(error) => error.to_string().into_bytes(),
     };

@@ -73,7 +73,9 @@ impl Server {
         if options.auth == AuthMode::LoopbackOpen && !options.listen.ip().is_loopback() {
             return Err(ServerError::OpenToAll { listen: options.listen });
         }
+        // Room for less than one batch would refuse every batch for ever.
         let limits = options.limits.clone();
+        let ingest_bytes = limits.ingest_bytes_max.max(limits.batch.bytes_max);
         let metrics = Arc::new(Metrics::new(sources)?);
         let registry = Arc::new(Registry::new(limits.agents_max, limits.agent_silence_max));
         let ingester = Ingester::new(
@@ -91,7 +93,7 @@ impl Server {
             metrics,
             questions: Arc::new(Semaphore::new(limits.questions_max)),
             ingests: Arc::new(Semaphore::new(limits.ingests_max)),
-            ingest_bytes: Arc::new(Semaphore::new(limits.ingest_bytes_max)),
+            ingest_bytes: Arc::new(Semaphore::new(ingest_bytes)),
             is_store_well: AtomicBool::new(true),
             options,
             store,
@@ -103,6 +105,11 @@ impl Server {
     /// The ingest path for an agent in the same program; the same as `POST /api/v1/ingest`.
     pub fn ingester(&self) -> Ingester {
         self.state.ingester.clone()
+    }
+
+    /// Everything that is served, for whoever brings a listener of his own.
+    pub fn router(&self) -> axum::Router {
+        api::router(self.state.clone())
     }
 
     /// Listens, reads back from the store what it needs, and serves until [`Running::stop`].

@@ -81,7 +81,7 @@ struct Node {
 /// Makes the map. Pairs of the same two entities may come more than once; they are added up.
 pub fn build(metrics: &Metrics<'_>, pairs: Vec<Edge>, options: &Options) -> Map {
     let (nodes, links, values) = index(metrics, pairs);
-    let node_values = totals(metrics, nodes.len(), &links, &values, |node| Some(node));
+    let node_values = totals(metrics, nodes.len(), &links, &values, Some);
 
     let start = options.focus.as_ref().map(|focus| nodes.iter().position(|n| n.key == focus.key));
     let in_reach = match (&options.focus, start) {
@@ -92,12 +92,9 @@ pub fn build(metrics: &Metrics<'_>, pairs: Vec<Edge>, options: &Options) -> Map 
     let kept = keep(metrics, &node_values, &links, &values, &in_reach, start.flatten(), options);
 
     let kind = resolve(options.grouping, kept.nodes.iter().map(|n| &nodes[*n].entity));
-    let places: Vec<Option<Place>> = nodes
-        .iter()
-        .map(|node| place(kind?, &node.entity, node.zone.as_deref()))
-        .collect();
-    let (groups, group_edges) =
-        group_up(metrics, kind, &nodes, &places, &kept, &links, &values);
+    let places: Vec<Option<Place>> =
+        nodes.iter().map(|node| place(kind?, &node.entity, node.zone.as_deref())).collect();
+    let (groups, group_edges) = group_up(metrics, kind, &nodes, &places, &kept, &links, &values);
 
     let node = |n: &usize| MapNode {
         key: nodes[*n].key.clone(),

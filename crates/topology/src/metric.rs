@@ -7,7 +7,9 @@ pub enum Merge {
     Min,
     Max,
     /// A mean; the metric at this index counts its samples.
-    Mean { samples: usize },
+    Mean {
+        samples: usize,
+    },
 }
 
 /// One metric of the edges.

@@ -92,32 +92,46 @@ pub async fn connections(
         }));
     }
     let (answers, mut incomplete) = state.ask(scope.window, questions).await?;
+    let answers: Vec<Groups> =
+        answers.into_iter().map(|answer| ask::groups(Some(answer))).collect::<Result<_, _>>()?;
+    let total: u64 = answers.iter().map(|answer| answer.total).sum();
+    let resolution_ms = answers.iter().map(|answer| answer.resolution_ms).max().unwrap_or(0);
     let given = scope_params.filter.as_deref();
-    let mut found: Vec<(Option<f64>, Connection)> = Vec::new();
-    let (mut total, mut resolution_ms) = (0, 0);
-    for (view, answer) in views.iter().zip(answers) {
-        let answer: Groups = ask::groups(Some(answer))?;
-        total += answer.total;
-        resolution_ms = answer.resolution_ms.max(resolution_ms);
-        for group in &answer.groups {
-            let rank = metrics.iter().position(|metric| *metric == sort.by);
-            let rank = rank.and_then(|index| group.metrics.get(index).copied().flatten());
-            found.push((rank, view.row(group, &metrics, given)));
-        }
+    let rows = merge(&views, &answers, &metrics, &sort, given);
+    for answer in answers {
         // That rows are left out is said by `left`.
         let others = answer.incomplete.into_iter().filter(|entry| entry.kind != "cut");
         incomplete.extend(others.map(Incomplete::from));
     }
-    order(&mut found, &sort);
-    found.truncate(ROWS_MAX);
     let own: Vec<String> = views.iter().map(|view| format!("({})", view.filter)).collect();
     Ok(Json(Connections {
         window: scope.window(resolution_ms),
-        left: total.saturating_sub(found.len() as u64),
-        rows: found.into_iter().map(|(_, row)| row).collect(),
+        left: total.saturating_sub(rows.len() as u64),
+        rows,
         filter: entity_filter::both(given, &own.join(" OR ")),
         incomplete,
     }))
+}
+
+/// The heaviest rows of all views.
+fn merge(
+    views: &[View],
+    answers: &[Groups],
+    metrics: &[String],
+    sort: &Sort,
+    given: Option<&str>,
+) -> Vec<Connection> {
+    let rank = metrics.iter().position(|metric| *metric == sort.by);
+    let mut found: Vec<(Option<f64>, Connection)> = Vec::new();
+    for (view, answer) in views.iter().zip(answers) {
+        for group in &answer.groups {
+            let rank = rank.and_then(|index| group.metrics.get(index).copied().flatten());
+            found.push((rank, view.row(group, metrics, given)));
+        }
+    }
+    order(&mut found, sort);
+    found.truncate(ROWS_MAX);
+    found.into_iter().map(|(_, row)| row).collect()
 }
 
 /// By rank, what has none last, ties by address.
@@ -154,14 +168,12 @@ fn views(scope: &Scope, params: &ConnectionsParams) -> Result<Vec<View>, Problem
             let server = text("server", server, End::Server)?;
             Ok(vec![View { remote: End::Server, filter: format!("{client} {server}") }])
         }
-        (Some(client), None, None) => Ok(vec![View {
-            remote: End::Server,
-            filter: text("client", client, End::Client)?,
-        }]),
-        (None, Some(server), None) => Ok(vec![View {
-            remote: End::Client,
-            filter: text("server", server, End::Server)?,
-        }]),
+        (Some(client), None, None) => {
+            Ok(vec![View { remote: End::Server, filter: text("client", client, End::Client)? }])
+        }
+        (None, Some(server), None) => {
+            Ok(vec![View { remote: End::Client, filter: text("server", server, End::Server)? }])
+        }
         _ => {
             let detail = "it is not clear whose connections are asked for";
             Err(Problem::parameter("entity", detail)
@@ -195,7 +207,7 @@ impl View {
             }
         }
         let [ip_field, port_field] = self.fields();
-        let mut own = format!("{} {ip_field}:{ip}", self.filter);
+        let mut own = format!("{} {ip_field}:{}", self.filter, entity_filter::quoted(&ip));
         if let Some(port) = port {
             own.push_str(&format!(" {port_field}:{port}"));
         }

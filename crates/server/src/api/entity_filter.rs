@@ -10,9 +10,22 @@ use weir_schema::Table;
 use crate::problem::Problem;
 
 /// Addresses that are not of the public internet; the store folds external ends by the same list.
-const PRIVATE: &str = "10.0.0.0/8 OR 172.16.0.0/12 OR 192.168.0.0/16 OR 127.0.0.0/8 OR \
-    169.254.0.0/16 OR 100.64.0.0/10 OR 224.0.0.0/4 OR 255.255.255.255 OR 0.0.0.0 OR ::1 OR \
-    fc00::/7 OR fe80::/10 OR ff00::/8 OR ::";
+const PRIVATE: [&str; 14] = [
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "100.64.0.0/10",
+    "224.0.0.0/4",
+    "255.255.255.255",
+    "0.0.0.0",
+    "::1",
+    "fc00::/7",
+    "fe80::/10",
+    "ff00::/8",
+    "::",
+];
 /// External destinations keep their domain below this server port when they are folded.
 const FOLD_PORT_MIN: u32 = 10_000;
 
@@ -69,7 +82,8 @@ pub fn text(end: End, level: Level, kind: EntityKind, id: &str) -> String {
         }
         EntityKind::ExternalGroup => {
             let sign = if id == "private" { "" } else { "-" };
-            clauses.push(format!("{sign}{}:({PRIVATE})", end.field("ip")));
+            let private = PRIVATE.map(quoted).join(" OR ");
+            clauses.push(format!("{sign}{}:({private})", end.field("ip")));
             let domain = end.field("domain");
             clauses.push(format!("-({domain}:* server_port:<{FOLD_PORT_MIN})"));
             clauses.extend(unobserved(level).iter().map(|name| lacks(name)));

@@ -57,7 +57,8 @@ pub async fn facets(
     let limit = read::whole("limit", params.limit.as_deref(), 1..=VALUES_MAX, 20)?;
     let question = scope.question(Shape::Facets { fields, limit });
     let (answers, incomplete) = state.ask(scope.window, vec![question]).await?;
-    let value = |value: weir_query::FacetValue| FacetValue { value: value.value, count: value.count };
+    let value =
+        |value: weir_query::FacetValue| FacetValue { value: value.value, count: value.count };
     let facet = |facet: weir_query::Facet| Facet {
         field: facet.field,
         values: facet.values.into_iter().map(value).collect(),

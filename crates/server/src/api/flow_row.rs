@@ -57,11 +57,8 @@ fn property(column: &Column) -> ObjectBuilder {
         ColumnType::U64 | ColumnType::TimestampMs => (Type::Integer, Some(KnownFormat::Int64)),
         ColumnType::Text | ColumnType::Ip => (Type::String, None),
     };
-    let ty = if column.nullable {
-        SchemaType::from_iter([ty, Type::Null])
-    } else {
-        SchemaType::new(ty)
-    };
+    let ty =
+        if column.nullable { SchemaType::from_iter([ty, Type::Null]) } else { SchemaType::new(ty) };
     ObjectBuilder::new()
         .schema_type(ty)
         .format(format.map(SchemaFormat::KnownFormat))

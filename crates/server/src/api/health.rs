@@ -22,5 +22,5 @@ pub async fn readyz(State(state): State<AppState>) -> Result<&'static str, Probl
         return Err(not_ready("the store's background work fails; the log says why".to_owned()));
     }
     let status = state.with_store(|store| store.status()).await;
-    status.map(|_| "ready\n").map_err(|problem| not_ready(problem.detail))
+    status.map(|_| "ready\n").map_err(|problem| not_ready(problem.detail.clone()))
 }

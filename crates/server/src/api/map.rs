@@ -120,12 +120,10 @@ pub async fn map(
 fn options(state: &AppState, params: &MapParams) -> Result<weir_topology::Options, Problem> {
     let limits = &state.options.limits;
     let group = params.group.as_deref();
-    let grouping =
-        read::word("group", group, &Grouping::ALL, Grouping::as_str, Grouping::Auto)?;
+    let grouping = read::word("group", group, &Grouping::ALL, Grouping::as_str, Grouping::Auto)?;
     let flow =
         read::word("focus_flow", params.focus_flow.as_deref(), &FLOWS, |(word, _)| word, FLOWS[0])?;
-    let depth =
-        read::whole("depth", params.depth.as_deref(), 1..=usize::from(FOCUS_DEPTH_MAX), 1)?;
+    let depth = read::whole("depth", params.depth.as_deref(), 1..=usize::from(FOCUS_DEPTH_MAX), 1)?;
     let focus = match params.focus.as_deref() {
         Some(text) => {
             let (kind, id) = read::entity("focus", text)?;

@@ -3,9 +3,9 @@
 mod connections;
 mod entity_filter;
 mod facets;
+mod fallback;
 mod flow_row;
 mod flows;
-mod fallback;
 mod health;
 mod ingest;
 mod map;
@@ -107,10 +107,7 @@ pub fn router(state: AppState) -> Router {
         .and(NotForContentType::const_new("font/"));
     Router::new()
         .merge(api)
-        .route(
-            "/api/v1/openapi.json",
-            get(move || std::future::ready(Json(description.clone()))),
-        )
+        .route("/api/v1/openapi.json", get(move || std::future::ready(Json(description.clone()))))
         .route("/metrics", get(metrics::serve))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

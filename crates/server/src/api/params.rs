@@ -103,8 +103,7 @@ fn layers() -> Object {
 }
 
 fn perspectives() -> Object {
-    const DOC: &str =
-        "whose observation is read; `merged` takes each conversation once and is the default, \
+    const DOC: &str = "whose observation is read; `merged` takes each conversation once and is the default, \
          unless the filter names `local_*`, `remote_*` or `direction`: those speak of rows as they \
          were observed, so the default is `both` then";
     described(DOC, Perspective::ALL.iter().map(|perspective| perspective.as_str()))

@@ -120,7 +120,8 @@ mod tests {
     use super::*;
 
     fn said(problem: Problem) -> (String, String, Option<String>) {
-        (problem.detail, problem.expected.unwrap_or_default(), problem.did_you_mean)
+        let expected = problem.expected.clone().unwrap_or_default();
+        (problem.detail.clone(), expected, problem.did_you_mean.clone())
     }
 
     #[test]

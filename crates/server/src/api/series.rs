@@ -99,7 +99,12 @@ pub async fn answer(state: &AppState, scope: &Scope, wanted: Wanted) -> Result<S
         SeriesLine {
             group: (!group.is_empty()).then_some(group),
             is_rest: line.is_rest,
-            metrics: wanted.metrics.iter().cloned().zip(line.values.into_iter().map(values)).collect(),
+            metrics: wanted
+                .metrics
+                .iter()
+                .cloned()
+                .zip(line.values.into_iter().map(values))
+                .collect(),
         }
     };
     Ok(Series {

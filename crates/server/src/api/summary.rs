@@ -8,14 +8,14 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 use weir_model::{Entity, EntityKind};
-use weir_query::{Group, GroupValue, MAX_GROUPS, Shape, Sort};
+use weir_query::{Group, GroupValue, Groups, MAX_GROUPS, Shape, Sort};
 use weir_schema::Side;
 
 use super::metric_values::named;
 use super::params::{Asked, ScopeParams};
+use super::read;
 use super::scope::Scope;
 use super::types::{Incomplete, Pair, Summary, described};
-use super::read;
 use crate::ask::groups;
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -29,6 +29,9 @@ const DEFAULT_METRICS: [&str; 7] = [
     "closures",
     "retransmits",
 ];
+
+/// More pairs than can be: an offset past the end answers no rows.
+const OFFSET_MAX: usize = 1_000_000_000;
 
 /// Parameters of `GET /summary`.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -70,60 +73,91 @@ pub async fn summary(
     Asked(scope, params): Asked<SummaryParams>,
 ) -> Result<Json<Summary>, Problem> {
     let scope = Scope::read(&scope, state.now_ms())?;
-    let rows_max = state.options.limits.rows_max;
-    let mut metrics = read::metric_names(params.metrics.as_deref(), &DEFAULT_METRICS)?;
-    let sort = read::sort(params.sort.as_deref(), &["client", "server"], "-bytes_sent")?;
-    if !["client", "server"].contains(&sort.by.as_str()) && !metrics.contains(&sort.by) {
-        metrics.push(sort.by.clone());
+    let wanted = Wanted::read(&params, state.options.limits.rows_max)?;
+    let mut questions = vec![scope.question(wanted.pairs(&scope, wanted.limit, wanted.offset))];
+    if wanted.is_compared {
+        questions.push(scope.previous().question(wanted.pairs(&scope, MAX_GROUPS, 0)));
     }
-    let limit = read::whole("limit", params.limit.as_deref(), 0..=rows_max, 200)?;
-    let offset = read::whole("offset", params.offset.as_deref(), 0..=usize::MAX >> 1, 0)?;
-    let is_compared = match params.compare.as_deref() {
-        Some(word) => read::word("compare", Some(word), &["previous"], |word| word, "").is_ok(),
-        None => false,
-    };
-
-    let pairs = |sort: &Sort, limit, offset| Shape::Groups {
-        by: vec![scope.entity(Side::Client, false), scope.entity(Side::Server, false)],
-        metrics: metrics.clone(),
-        sort: Some(sort.clone()),
-        limit,
-        offset,
-    };
-    let mut questions = vec![scope.question(pairs(&sort, limit, offset))];
-    if is_compared {
-        questions.push(scope.previous().question(pairs(&sort, MAX_GROUPS, 0)));
-    }
-    let (answers, mut incomplete) = state.ask(scope.window, questions).await?;
+    let (answers, incomplete) = state.ask(scope.window, questions).await?;
     let mut answers = answers.into_iter();
-    let answer = groups(answers.next())?;
-    incomplete.extend(answer.incomplete.into_iter().map(Incomplete::from));
-    let previous = if is_compared { Some(groups(answers.next())?) } else { None };
+    let now = groups(answers.next())?;
+    let before = if wanted.is_compared { Some(groups(answers.next())?) } else { None };
+    Ok(Json(answer(&scope, &wanted.metrics, now, before, incomplete)))
+}
 
-    let before: HashMap<PairKey, &[Option<f64>]> = previous
-        .iter()
-        .flat_map(|previous| &previous.groups)
-        .filter_map(|group| Some((pair_key(group)?, group.metrics.as_slice())))
-        .collect();
+/// The parameters, read.
+struct Wanted {
+    metrics: Vec<String>,
+    sort: Sort,
+    limit: usize,
+    offset: usize,
+    is_compared: bool,
+}
+
+impl Wanted {
+    fn read(params: &SummaryParams, rows_max: usize) -> Result<Self, Problem> {
+        const KEYS: [&str; 2] = ["client", "server"];
+        let mut metrics = read::metric_names(params.metrics.as_deref(), &DEFAULT_METRICS)?;
+        let sort = read::sort(params.sort.as_deref(), &KEYS, "-bytes_sent")?;
+        if !KEYS.contains(&sort.by.as_str()) && !metrics.contains(&sort.by) {
+            metrics.push(sort.by.clone());
+        }
+        if let Some(word) = params.compare.as_deref() {
+            read::word("compare", Some(word), &["previous"], |word| word, "previous")?;
+        }
+        Ok(Self {
+            metrics,
+            sort,
+            limit: read::whole("limit", params.limit.as_deref(), 0..=rows_max, 200)?,
+            offset: read::whole("offset", params.offset.as_deref(), 0..=OFFSET_MAX, 0)?,
+            is_compared: params.compare.is_some(),
+        })
+    }
+
+    fn pairs(&self, scope: &Scope, limit: usize, offset: usize) -> Shape {
+        Shape::Groups {
+            by: vec![scope.entity(Side::Client, false), scope.entity(Side::Server, false)],
+            metrics: self.metrics.clone(),
+            sort: Some(self.sort.clone()),
+            limit,
+            offset,
+        }
+    }
+}
+
+fn answer(
+    scope: &Scope,
+    metrics: &[String],
+    now: Groups,
+    before: Option<Groups>,
+    mut incomplete: Vec<Incomplete>,
+) -> Summary {
+    incomplete.extend(now.incomplete.into_iter().map(Incomplete::from));
+    let mut previous: HashMap<PairKey, &[Option<f64>]> = HashMap::new();
+    for group in before.iter().flat_map(|before| &before.groups) {
+        if let Some(key) = pair_key(group) {
+            previous.insert(key, &group.metrics);
+        }
+    }
     let row = |group: &Group| -> Option<Pair> {
         let (client, server) = ends(group)?;
-        let before = before.get(&pair_key(group)?);
+        let previous = previous.get(&pair_key(group)?);
         Some(Pair {
             client: client.clone().into(),
             server: server.clone().into(),
-            metrics: named(&metrics, &group.metrics),
-            previous: before.map(|values| named(&metrics, values)),
+            metrics: named(metrics, &group.metrics),
+            previous: previous.map(|values| named(metrics, values)),
         })
     };
-    Ok(Json(Summary {
-        window: scope.window(answer.resolution_ms),
-        previous_window: previous.as_ref().map(|p| scope.previous().window(p.resolution_ms)),
-        total: answer.total,
-        rows: answer.groups.iter().filter_map(row).collect(),
-        totals: named(&metrics, &answer.totals),
-        previous_totals: previous.as_ref().map(|previous| named(&metrics, &previous.totals)),
+    Summary {
+        window: scope.window(now.resolution_ms),
+        previous_window: before.as_ref().map(|b| scope.previous().window(b.resolution_ms)),
+        total: now.total,
+        rows: now.groups.iter().filter_map(row).collect(),
+        totals: named(metrics, &now.totals),
+        previous_totals: before.as_ref().map(|before| named(metrics, &before.totals)),
         incomplete,
-    }))
+    }
 }
 
 type PairKey<'a> = ((EntityKind, &'a str), (EntityKind, &'a str));

@@ -123,7 +123,8 @@ fn check_origin(
         return Ok(());
     }
     let title = "The request comes from another site";
-    let detail = format!("a page of {} tried to change something", origin.unwrap_or("another site"));
+    let detail =
+        format!("a page of {} tried to change something", origin.unwrap_or("another site"));
     Err(Problem::new(StatusCode::FORBIDDEN, "foreign-origin", title, detail)
         .expected("a request from this server's own pages, or one without an Origin header"))
 }

@@ -93,7 +93,7 @@ pub fn load_or_create(data_dir: &Path) -> Result<TokenState, TokenError> {
         Ok(text) => {
             let hash = HEXLOWER.decode(text.trim().as_bytes()).ok();
             let hash = hash.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-            let hash = hash.ok_or_else(|| TokenError::Damaged { path })?;
+            let hash = hash.ok_or(TokenError::Damaged { path })?;
             Ok(TokenState { hash: TokenHash(hash), created: None })
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

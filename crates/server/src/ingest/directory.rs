@@ -103,12 +103,7 @@ impl Directory {
     }
 
     /// A service answered at a port. `false`: the directory is full.
-    pub fn serve(
-        &mut self,
-        end: (IpAddr, u16, Transport),
-        service: Service,
-        to_ms: i64,
-    ) -> bool {
+    pub fn serve(&mut self, end: (IpAddr, u16, Transport), service: Service, to_ms: i64) -> bool {
         if !is_global_name(end.0) || service == Service::default() {
             return true;
         }

@@ -11,9 +11,9 @@ mod seed;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMillisecondType;
-use arrow_array::RecordBatch;
 use weir_store::{Store, StoreBatch, StoreError, StoreErrorKind, Stored};
 use weir_wire::{Batch, BatchHeader, WireError};
 

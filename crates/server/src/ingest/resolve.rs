@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use arrow_array::builder::StringDictionaryBuilder;
 use arrow_array::cast::AsArray;
+use arrow_array::new_null_array;
 use arrow_array::types::{UInt16Type, UInt32Type};
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, UInt16Array, UInt32Array};
-use arrow_array::new_null_array;
 use arrow_schema::ArrowError;
 use weir_model::{Direction, Transport};
 use weir_schema::stored_schema;
@@ -189,9 +189,8 @@ fn far_ends<'a>(
         let (ip, owner) = *owners.get(&remote_ip.code(row)?)?;
         let transport = transport.get(row).and_then(Transport::parse);
         let end = port(remote_port, row).zip(transport);
-        let service = end.and_then(|(port, transport)| {
-            directory.service((ip, port, transport), times.start)
-        });
+        let service =
+            end.and_then(|(port, transport)| directory.service((ip, port, transport), times.start));
         Some(Far { owner: Some(owner), service })
     };
     Ok((0..rows.num_rows()).map(|row| far(row).unwrap_or_default()).collect())
@@ -206,7 +205,8 @@ fn fill(
     known: fn(&Far<'_>) -> Option<Arc<str>>,
 ) -> Result<ArrayRef, ArrowError> {
     let given = Text::of(rows, name)?;
-    let is_filled = |(row, far): (usize, &Far<'_>)| given.code(row).is_none() && known(far).is_some();
+    let is_filled =
+        |(row, far): (usize, &Far<'_>)| given.code(row).is_none() && known(far).is_some();
     if !far.iter().enumerate().any(is_filled) {
         return Ok(column.clone());
     }

@@ -5,9 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use weir_model::{Layer, Perspective};
-use weir_query::{
-    Answer, Expr, GroupBy, GroupValue, MAX_GROUPS, Question, Shape, TimeWindow,
-};
+use weir_query::{Answer, Expr, GroupBy, GroupValue, MAX_GROUPS, Question, Shape, TimeWindow};
 use weir_store::{Store, StoreError};
 
 use super::directory::{AgentName, Directory};
@@ -30,10 +28,7 @@ pub fn seed(
         registry.remember(&agent, last_ms);
         ingester.teach(|directory| directory.hear(&agent.into(), last_ms));
     }
-    let mut claims = Vec::new();
-    for perspective in [Perspective::Client, Perspective::Server] {
-        claims.extend(own_addresses(store, window, perspective)?);
-    }
+    let claims = own_addresses(store, window)?;
     ingester.teach(|directory: &mut Directory| {
         for (ip, owner) in &claims {
             // When the directory is full, the batches that follow say so.
@@ -43,37 +38,34 @@ pub fn seed(
     Ok(())
 }
 
+/// About every row, as it was observed.
+fn question(window: TimeWindow, shape: Shape) -> Question {
+    let (layer, perspective) = (Layer::L4, Perspective::Both);
+    Question { layer, window, perspective, filter: Expr::all(), shape }
+}
+
 fn field(name: &str) -> GroupBy {
     GroupBy::Field(name.to_owned())
 }
 
-fn last_windows(
-    store: &dyn Store,
-    window: TimeWindow,
-) -> Result<Vec<(String, i64)>, StoreError> {
+fn last_windows(store: &dyn Store, window: TimeWindow) -> Result<Vec<(String, i64)>, StoreError> {
+    let answer = store.ask(&question(
+        window,
+        Shape::Series {
+            by: vec![field("agent")],
+            metrics: vec!["bytes_sent".to_owned()],
+            step_ms: STEP_MS,
+            limit: MAX_GROUPS,
+        },
+    ))?;
+    let Answer::Series(series) = answer else { return Ok(Vec::new()) };
     let mut found = Vec::new();
-    for perspective in [Perspective::Client, Perspective::Server] {
-        let answer = store.ask(&Question {
-            layer: Layer::L4,
-            window,
-            perspective,
-            filter: Expr::all(),
-            shape: Shape::Series {
-                by: vec![field("agent")],
-                metrics: vec!["bytes_sent".to_owned()],
-                step_ms: STEP_MS,
-                limit: MAX_GROUPS,
-            },
-        })?;
-        let Answer::Series(series) = answer else { continue };
-        for line in series.lines {
-            let Some(GroupValue::Text(Some(agent))) = line.key.first() else { continue };
-            let values = line.values.first().map(Vec::as_slice).unwrap_or_default();
-            let last = values.iter().rposition(Option::is_some);
-            let last_ms = last.and_then(|step| series.times_ms.get(step));
-            if let Some(last_ms) = last_ms {
-                found.push((agent.clone(), (last_ms + series.step_ms).min(window.to_ms)));
-            }
+    for line in series.lines {
+        let Some(GroupValue::Text(Some(agent))) = line.key.first() else { continue };
+        let values = line.values.first().map(Vec::as_slice).unwrap_or_default();
+        let last = values.iter().rposition(Option::is_some);
+        if let Some(last_ms) = last.and_then(|step| series.times_ms.get(step)) {
+            found.push((agent.clone(), (last_ms + series.step_ms).min(window.to_ms)));
         }
     }
     Ok(found)
@@ -82,21 +74,17 @@ fn last_windows(
 fn own_addresses(
     store: &dyn Store,
     window: TimeWindow,
-    perspective: Perspective,
 ) -> Result<Vec<(IpAddr, AgentName)>, StoreError> {
-    let answer = store.ask(&Question {
-        layer: Layer::L4,
+    let answer = store.ask(&question(
         window,
-        perspective,
-        filter: Expr::all(),
-        shape: Shape::Groups {
+        Shape::Groups {
             by: vec![field("agent"), field("local_host"), field("local_ip")],
             metrics: vec!["bytes_sent".to_owned()],
             sort: None,
             limit: MAX_GROUPS,
             offset: 0,
         },
-    })?;
+    ))?;
     let Answer::Groups(groups) = answer else { return Ok(Vec::new()) };
     let mut claims = Vec::new();
     for group in groups.groups {

@@ -1,0 +1,12 @@
+//! The server over a real store: requests in, answers out.
+
+mod access;
+mod agents;
+mod ingest;
+mod lifecycle;
+mod map;
+mod openapi;
+mod problems;
+mod questions;
+mod ui;
+mod world;
