@@ -45,15 +45,18 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use libbpf_rs::btf::{Btf, types};
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
-use libbpf_rs::{Link, OpenObject, Program};
+use libbpf_rs::{Link, OpenObject};
 use weir_model::{Loss, LossKind, Signal, SignalSet};
 
 use self::decode::{Decoder, raw};
-use self::support::{HookSet, Kernel, Need};
+pub(crate) use self::support::HookSet;
+use self::support::{Kernel, Need};
+use crate::check::chain;
 use crate::collector::{Options, Sink};
 use crate::dns::{self, DnsProbe};
 use crate::error::{ProbeError, ProbeErrorKind};
 use crate::grace::Grace;
+use crate::object::ProgramStats;
 use crate::{batch, netns, object};
 
 #[allow(clippy::all, clippy::undocumented_unsafe_blocks)]
@@ -77,6 +80,7 @@ pub(crate) struct UdpProbe {
     read_sockets: Link,
     skel: skel::UdpSkel<'static>,
     hook_set: HookSet,
+    refusals: Vec<String>,
     grace: Grace,
     listener_changes_seen: u64,
     decoder: Decoder,
@@ -180,10 +184,11 @@ impl UdpProbe {
                 continue;
             }
             match Self::start_with(options, set, &kernel) {
-                Ok(probe) => {
-                    for refusal in refusals {
+                Ok(mut probe) => {
+                    for refusal in &refusals {
                         tracing::info!(%refusal, used = set.name(), "udp: a fallback is used");
                     }
+                    probe.refusals = refusals;
                     return Ok(probe);
                 }
                 Err(err) => refusals.push(format!("{}: {}", set.name(), chain(&err))),
@@ -210,6 +215,7 @@ impl UdpProbe {
             _hooks: attach(&mut skel, kernel)?,
             read_sockets,
             hook_set,
+            refusals: Vec::new(),
             grace: Grace::new()?,
             listener_changes_seen: 0,
             decoder: Decoder::default(),
@@ -284,14 +290,18 @@ impl UdpProbe {
         [Signal::Bytes, Signal::Packets].into_iter().collect()
     }
 
+    /// Why better sets than the one in use are not, best first.
+    pub(crate) fn refusals(&self) -> &[String] {
+        &self.refusals
+    }
+
     /// The hooks in use, and what they do not see.
     pub(crate) fn hook_set(&self) -> HookSet {
         self.hook_set
     }
 
-    pub(crate) fn program_ids(&self) -> Vec<u32> {
-        let loaded = self.skel.object().progs().filter(|program| program.autoload());
-        loaded.filter_map(|program| Program::id_from_fd(program.as_fd()).ok()).collect()
+    pub(crate) fn program_stats(&self) -> Vec<ProgramStats> {
+        object::program_stats(self.skel.object())
     }
 }
 
@@ -320,16 +330,4 @@ fn counter(counter: &u64) -> u64 {
     // SAFETY: a counter in .bss, aligned and mapped while the skeleton lives; programs add to it
     // atomically.
     unsafe { AtomicU64::from_ptr((&raw const *counter).cast_mut()) }.load(Ordering::Relaxed)
-}
-
-/// An error with its sources.
-fn chain(err: &ProbeError) -> String {
-    let mut text = err.to_string();
-    let mut source = std::error::Error::source(err);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -44,6 +44,7 @@ impl HookSet {
             HookSet::Calls => &[
                 Need::Tracepoint("sock_send_length"),
                 Need::Tracepoint("sock_recv_length"),
+                // Reading udp_sock without a helper call; since 6.2, these tracepoints since 6.3.
                 Need::Function("bpf_rdonly_cast"),
                 Need::CgroupV2,
             ],

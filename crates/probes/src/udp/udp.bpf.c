@@ -22,18 +22,24 @@ static __always_inline bool is_watched(const struct traffic *traffic)
 
 /* --- functions: what the kernel's UDP code does with the packet itself --- */
 
-/* Addresses and ports of a packet, as source and destination. */
+/*
+ * Addresses and ports of a packet, as source and destination. The version is the header's own:
+ * skb->protocol is set after ip_send_skb() was called.
+ */
 static __always_inline void read_headers(const struct sk_buff *skb, struct end *source,
 					 struct end *destination)
 {
 	const unsigned char *ip = skb->head + skb->network_header;
 	const unsigned char *udp = skb->head + skb->transport_header;
 	__be16 ports[2];
+	__u8 version;
 
+	bpf_probe_read_kernel(&version, sizeof(version), ip);
+	version >>= 4;
 	bpf_probe_read_kernel(ports, sizeof(ports), udp);
 	source->port = bpf_ntohs(ports[0]);
 	destination->port = bpf_ntohs(ports[1]);
-	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+	if (version == 4) {
 		__be32 addresses[2];
 
 		bpf_probe_read_kernel(addresses, sizeof(addresses), ip + IPV4_SOURCE_OFFSET);
@@ -197,20 +203,25 @@ static __always_inline __u32 segments_sent(struct sock *sk, int result)
 	return datagrams(result, bytes);
 }
 
-/* A datagram is sent in as many calls as are needed to put it together, but counted once. */
-static __always_inline __u32 uncorked(struct sock *sk, struct udp_socket *socket,
-				      __u32 packets)
+/*
+ * A datagram that is put together from several calls counts with the first of them. Whether there
+ * is one now is noted for the next call.
+ */
+static __noinline int count_corked(struct sock *sk, const struct traffic *traffic, bool is_corked)
 {
-	bool is_corked = udp_sock(sk)->pending;
-	bool was_corked = socket && (socket->flags & SOCKET_CORKED);
+	struct udp_socket *socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	struct traffic part = *traffic;
 
-	if (!is_corked && !was_corked)
-		return packets;
-	if (is_corked && socket && !was_corked)
+	part.packets = !(socket && (socket->flags & SOCKET_CORKED));
+	count(sk, socket, &part);
+	socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	if (!socket)
+		return 0;
+	if (is_corked)
 		__sync_fetch_and_or(&socket->flags, SOCKET_CORKED);
-	if (!is_corked)
+	else
 		__sync_fetch_and_and(&socket->flags, ~SOCKET_CORKED);
-	return was_corked ? 0 : 1;
+	return 0;
 }
 
 /* The remote end of what a call passed: the socket's, or what a hook below put into the slot. */
@@ -237,6 +248,7 @@ int BPF_PROG(udp_send_length, struct sock *sk, int result, int flags)
 {
 	struct traffic traffic = { .way = SENT };
 	struct udp_socket *socket;
+	bool is_corked;
 
 	if (!is_udp(sk))
 		return 0;
@@ -246,8 +258,11 @@ int BPF_PROG(udp_send_length, struct sock *sk, int result, int flags)
 	if (result < 0 || !is_watched(&traffic))
 		return 0;
 	traffic.bytes = result;
-	traffic.packets = uncorked(sk, socket, traffic.packets);
-	count(sk, socket, &traffic);
+	is_corked = udp_sock(sk)->pending;
+	if (is_corked || (socket && socket->flags & SOCKET_CORKED))
+		count_corked(sk, &traffic, is_corked);
+	else
+		count(sk, socket, &traffic);
 	return 0;
 }
 
@@ -418,10 +433,11 @@ SEC("iter/bpf_sk_storage_map")
 int udp_read_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct udp_socket *socket;
+	struct sock *sk = ctx->sk;
 
-	if (!ctx->sk)
+	if (!sk)
 		return 0;
-	socket = bpf_sk_storage_get(&sockets, ctx->sk, NULL, 0);
+	socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	if (socket && socket->state == SOCKET_SET)
 		fold(socket);
 	return 0;

@@ -27,9 +27,8 @@ enum {
 	UDP_FLAGS_GRO_ENABLED = 3,
 };
 
-/* include/uapi/linux/if_ether.h, RFC 768, RFC 791, RFC 8200. */
+/* RFC 768, RFC 791, RFC 8200. */
 enum {
-	ETH_P_IP = 0x0800,
 	UDP_HEADER_BYTES = 8,
 	IPV4_SOURCE_OFFSET = 12,
 	IPV4_DESTINATION_OFFSET = 16,
@@ -124,7 +123,6 @@ struct sk_buff {
 	unsigned char *head;
 	unsigned char *data;
 	unsigned int end;
-	__be16 protocol;
 	__u16 transport_header;
 	__u16 network_header;
 	refcount_t users;
@@ -202,18 +200,34 @@ static __always_inline const struct udp_sock *udp_sock(struct sock *sk)
 volatile __u64 registers_offset;
 
 /*
- * What the current task asked of the kernel; nonsense for a kernel thread. The helper is asked
- * once: it costs 10 ns, its answer is an addition.
+ * The verifier lets two pointers be subtracted, but not a pointer and a number; the address of
+ * the task is to be had as both.
+ */
+static __always_inline __u64 find_registers(struct task_struct *task)
+{
+	__u64 from_task = bpf_task_pt_regs(task) - (long)task;
+
+	barrier_var(from_task);
+	return from_task + bpf_get_current_task() - (__u64)task->stack;
+}
+
+/*
+ * What the current task asked of the kernel; nonsense for a kernel thread. Where the kernel can
+ * cast, the helper is asked once: it costs 10 ns, its answer is an addition.
  */
 static __always_inline void current_call(struct call *call)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	const struct pt_regs *registers;
 
-	if (!registers_offset)
-		registers_offset = bpf_task_pt_regs(task) - (long)task->stack;
-	registers = bpf_rdonly_cast(task->stack + registers_offset,
-				    bpf_core_type_id_kernel(struct pt_regs));
+	if (!bpf_ksym_exists(bpf_rdonly_cast)) {
+		registers = (const struct pt_regs *)bpf_task_pt_regs(task);
+	} else {
+		if (!registers_offset)
+			registers_offset = find_registers(task);
+		registers = bpf_rdonly_cast(task->stack + registers_offset,
+					    bpf_core_type_id_kernel(struct pt_regs));
+	}
 #if defined(__TARGET_ARCH_x86)
 	call->number = registers->orig_ax;
 	call->second = registers->si;
