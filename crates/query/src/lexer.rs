@@ -54,12 +54,14 @@ pub fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
             did_you_mean: None,
         });
     }
-    Lexer { chars: &chars, at: 0, out: Vec::new() }.run()
+    Lexer { chars: &chars, at: 0, in_values: false, out: Vec::new() }.run()
 }
 
 struct Lexer<'a> {
     chars: &'a [char],
     at: usize,
+    /// Between the brackets of `field:(a OR b)`, where a colon belongs to the value (IPv6).
+    in_values: bool,
     out: Vec<Token>,
 }
 
@@ -69,8 +71,14 @@ impl Lexer<'_> {
             let start = self.at;
             match c {
                 c if c.is_whitespace() => self.at += 1,
-                '(' => self.single(TokenKind::Open),
-                ')' => self.single(TokenKind::Close),
+                '(' => {
+                    self.in_values = self.follows_field();
+                    self.single(TokenKind::Open);
+                }
+                ')' => {
+                    self.in_values = false;
+                    self.single(TokenKind::Close);
+                }
                 '"' => {
                     let phrase = self.phrase()?;
                     self.push(TokenKind::Phrase(phrase), start);
@@ -183,7 +191,8 @@ impl Lexer<'_> {
 
     fn word(&mut self) {
         let start = self.at;
-        let is_value = self.follows_field();
+        let follows_field = self.follows_field();
+        let is_value = follows_field || self.in_values;
         let mut text = String::new();
         while let Some(c) = self.peek() {
             let ends = c.is_whitespace() || matches!(c, '(' | ')' | '"' | '[');
@@ -208,9 +217,9 @@ impl Lexer<'_> {
             }
             _ => {
                 let kind = match text.as_str() {
-                    "AND" if !is_value => TokenKind::And,
-                    "OR" if !is_value => TokenKind::Or,
-                    "NOT" if !is_value => TokenKind::Not,
+                    "AND" if !follows_field => TokenKind::And,
+                    "OR" if !follows_field => TokenKind::Or,
+                    "NOT" if !follows_field => TokenKind::Not,
                     _ => TokenKind::Word(text),
                 };
                 if self.at == start {

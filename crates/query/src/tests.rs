@@ -44,6 +44,7 @@ fn everything_that_the_language_has() {
     check("server_ip:10.1.*", expect!["server_ip:10.1.*"]);
     check("server_ip:::1", expect!["server_ip:::1"]);
     check("ip:fd00::/8", expect!["ip:fd00::/8"]);
+    check("server_ip:(fe80::1 OR ::1)", expect!["server_ip:fe80::1 OR server_ip:::1"]);
     check("\"two words\"", expect![[r#""two words""#]]);
     check("client_process:\"my app\"", expect![[r#"client_process:"my app""#]]);
     check("nginx", expect!["nginx"]);
