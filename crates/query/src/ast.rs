@@ -13,7 +13,10 @@ pub enum Expr {
     Not(Box<Expr>),
     /// One field against one predicate. A field of [`weir_schema::Side::Either`] matches when
     /// either end does.
-    Match { field: Field, predicate: Predicate },
+    Match {
+        field: Field,
+        predicate: Predicate,
+    },
     /// A bare word or phrase: matches when any text or IP identity column of the row contains it,
     /// without regard to case.
     Anywhere(TextPattern),

@@ -202,7 +202,9 @@ impl Lexer<'_> {
             }
             text.push(c);
             self.at += 1;
-            if c == '\\' && let Some(next) = self.peek() {
+            if c == '\\'
+                && let Some(next) = self.peek()
+            {
                 text.push(next);
                 self.at += 1;
             }

@@ -241,8 +241,7 @@ fn single(
     wildcards: bool,
 ) -> Result<Predicate, FilterError> {
     let has_wildcard = wildcards && text.contains(['*', '?']);
-    let pattern =
-        if wildcards { TextPattern::wildcard(text) } else { TextPattern::literal(text) };
+    let pattern = if wildcards { TextPattern::wildcard(text) } else { TextPattern::literal(text) };
     match field.kind {
         FieldKind::Number => {
             let value = number(field, token, text)?;

@@ -38,7 +38,12 @@ fn everything_that_the_language_has() {
     check("bytes_sent:>=1.5MB", expect!["bytes_sent:[1500000 - *]"]);
     check("bytes_sent>=1KiB", expect!["bytes_sent:[1024 - *]"]);
     check("retransmits>0", expect!["retransmits:>0"]);
-    check("retransmits < 10", expect!["no field in front at character 13: expected field:[low - high] or field>=value [12..13]"]);
+    check(
+        "retransmits < 10",
+        expect![
+            "no field in front at character 13: expected field:[low - high] or field>=value [12..13]"
+        ],
+    );
     check("remote_port=8080", expect!["remote_port:8080"]);
     check("server_ip:10.0.0.0/8", expect!["server_ip:10.0.0.0/8"]);
     check("server_ip:10.1.*", expect!["server_ip:10.1.*"]);
@@ -60,45 +65,82 @@ fn everything_that_the_language_has() {
 #[test]
 fn everything_that_can_be_wrong() {
     check("(a", expect!["unbalanced ( at character 1: expected a closing ) [0..1]"]);
-    check("a)", expect![[
-        "unbalanced ) at character 2: expected the end of the filter or a term [1..2]"
-    ]]);
-    check("a OR", expect![[
-        "the filter ends too early at character 5: expected a term such as server_port:443, -client_process:curl or a word [4..4]"
-    ]]);
-    check("servr_port:1", expect![[
-        "unknown field servr_port at character 1: expected a known field; did you mean server_port? [0..10]"
-    ]]);
-    check("server_port:", expect![[
-        "the filter ends too early at character 13: expected a number, [low - high], >=number or * [12..12]"
-    ]]);
-    check("server_port:http", expect![[
-        "http is not a number that server_port can have at character 13: expected a number, [low - high], >=number or * [12..16]"
-    ]]);
-    check("client_process:>5", expect![[r#"client_process is not a number at character 16: expected a value, a "phrase", *, or (a OR b) [15..16]"#]]);
-    check("server_ip:10.0.0.0/33", expect![[
-        "/33 is not a prefix length of 0 to 32 at character 11: expected an address, a block such as 10.0.0.0/8, * or (a OR b) [10..21]"
-    ]]);
-    check("server_ip:nginx", expect![[
-        "nginx is not an IP address at character 11: expected an address, a block such as 10.0.0.0/8, * or (a OR b) [10..15]"
-    ]]);
-    check("rtt_us:[5000 - 1000]", expect![[
-        "the range is empty at character 8: expected the lower value first [7..20]"
-    ]]);
-    check("rtt_us:[1000", expect!["a range is not closed at character 8: expected [low - high] [7..12]"]);
-    check("rtt_us:5GB", expect![[
-        "5GB is not a number that rtt_us can have at character 8: expected a number, [low - high], >=number or * [7..10]"
-    ]]);
-    check("\"open", expect![[
-        "a phrase is not closed at character 1: expected a closing \" [0..5]"
-    ]]);
-    check("transport:tpc", expect![[
-        "no transport is called tpc at character 11: expected tcp or udp [10..13]"
-    ]]);
-    check("host:(a b)", expect!["a list of values at character 9: expected OR between values, or ) [8..9]"]);
-    check(&"(".repeat(100), expect![
-        "nested too deeply at character 65: expected at most 64 levels [64..65]"
-    ]);
+    check(
+        "a)",
+        expect![["unbalanced ) at character 2: expected the end of the filter or a term [1..2]"]],
+    );
+    check(
+        "a OR",
+        expect![[
+            "the filter ends too early at character 5: expected a term such as server_port:443, -client_process:curl or a word [4..4]"
+        ]],
+    );
+    check(
+        "servr_port:1",
+        expect![[
+            "unknown field servr_port at character 1: expected a known field; did you mean server_port? [0..10]"
+        ]],
+    );
+    check(
+        "server_port:",
+        expect![[
+            "the filter ends too early at character 13: expected a number, [low - high], >=number or * [12..12]"
+        ]],
+    );
+    check(
+        "server_port:http",
+        expect![[
+            "http is not a number that server_port can have at character 13: expected a number, [low - high], >=number or * [12..16]"
+        ]],
+    );
+    check(
+        "client_process:>5",
+        expect![[
+            r#"client_process is not a number at character 16: expected a value, a "phrase", *, or (a OR b) [15..16]"#
+        ]],
+    );
+    check(
+        "server_ip:10.0.0.0/33",
+        expect![[
+            "/33 is not a prefix length of 0 to 32 at character 11: expected an address, a block such as 10.0.0.0/8, * or (a OR b) [10..21]"
+        ]],
+    );
+    check(
+        "server_ip:nginx",
+        expect![[
+            "nginx is not an IP address at character 11: expected an address, a block such as 10.0.0.0/8, * or (a OR b) [10..15]"
+        ]],
+    );
+    check(
+        "rtt_us:[5000 - 1000]",
+        expect![["the range is empty at character 8: expected the lower value first [7..20]"]],
+    );
+    check(
+        "rtt_us:[1000",
+        expect!["a range is not closed at character 8: expected [low - high] [7..12]"],
+    );
+    check(
+        "rtt_us:5GB",
+        expect![[
+            "5GB is not a number that rtt_us can have at character 8: expected a number, [low - high], >=number or * [7..10]"
+        ]],
+    );
+    check(
+        "\"open",
+        expect![["a phrase is not closed at character 1: expected a closing \" [0..5]"]],
+    );
+    check(
+        "transport:tpc",
+        expect![["no transport is called tpc at character 11: expected tcp or udp [10..13]"]],
+    );
+    check(
+        "host:(a b)",
+        expect!["a list of values at character 9: expected OR between values, or ) [8..9]"],
+    );
+    check(
+        &"(".repeat(100),
+        expect!["nested too deeply at character 65: expected at most 64 levels [64..65]"],
+    );
 }
 
 proptest! {

@@ -8,11 +8,8 @@ const DURATION_EXPECTED: &str = "a number with a unit: 500ms, 20s, 15m, 3h, 2d o
 
 /// Reads `500ms`, `20s`, `15m`, `3h`, `2d`, `1w` and sums of them (`1h30m`) as milliseconds.
 pub fn parse_duration_ms(text: &str) -> Result<i64, TimeError> {
-    let error = || TimeError {
-        text: text.to_owned(),
-        what: "duration",
-        expected: DURATION_EXPECTED,
-    };
+    let error =
+        || TimeError { text: text.to_owned(), what: "duration", expected: DURATION_EXPECTED };
     let mut rest = text.trim();
     if rest.is_empty() {
         return Err(error());
@@ -41,8 +38,7 @@ pub fn parse_duration_ms(text: &str) -> Result<i64, TimeError> {
 
 /// Reads a point in time as Unix milliseconds; `now_ms` is what `now` stands for.
 pub fn parse_time_ms(text: &str, now_ms: i64) -> Result<i64, TimeError> {
-    let error =
-        || TimeError { text: text.to_owned(), what: "time", expected: TIME_EXPECTED };
+    let error = || TimeError { text: text.to_owned(), what: "time", expected: TIME_EXPECTED };
     let trimmed = text.trim();
     if let Some(offset) = trimmed.strip_prefix("now") {
         // A plus sign in a query string arrives as a space.

@@ -205,12 +205,16 @@ pub const L4_FLOWS: &[Column] = &[
         .unit(Unit::Bytes),
     count("bytes_received", "payload bytes to the local end").unit(Unit::Bytes),
     count("packets_sent", "TCP segments or UDP datagrams from the local end").unit(Unit::Packets),
-    count("packets_received", "TCP segments or UDP datagrams to the local end")
-        .unit(Unit::Packets),
+    count("packets_received", "TCP segments or UDP datagrams to the local end").unit(Unit::Packets),
     count("connections", "TCP connections established in the window"),
     count("closures", "established TCP connections that closed in the window"),
-    Column::new("active_connections", ColumnType::U64, Merge::Last, "TCP connections open at window end")
-        .unit(Unit::Count),
+    Column::new(
+        "active_connections",
+        ColumnType::U64,
+        Merge::Last,
+        "TCP connections open at window end",
+    )
+    .unit(Unit::Count),
     count("connect_refused", "connection attempts that were refused"),
     count("connect_timeout", "connection attempts that timed out"),
     count("connect_reset", "connection attempts that were reset"),
@@ -228,4 +232,3 @@ pub const L4_FLOWS: &[Column] = &[
     micros("connect_us_sum", Merge::Sum, "sum of the times from SYN to ESTABLISHED").internal(),
     count("connect_samples", "samples in connect_us_sum").internal(),
 ];
-

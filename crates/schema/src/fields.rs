@@ -97,8 +97,7 @@ pub fn fields(table: Table) -> Vec<Field> {
 
 fn two_ended_remote(table: Table, name: &'static str) -> Option<&'static str> {
     let rest = name.strip_prefix("remote_")?;
-    let has_local =
-        table.columns().iter().any(|c| c.name.strip_prefix("local_") == Some(rest));
+    let has_local = table.columns().iter().any(|c| c.name.strip_prefix("local_") == Some(rest));
     has_local.then_some(rest)
 }
 

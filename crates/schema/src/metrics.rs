@@ -9,13 +9,24 @@ use crate::columns::Unit;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Formula {
-    Sum { column: &'static str },
-    Min { column: &'static str },
-    Max { column: &'static str },
+    Sum {
+        column: &'static str,
+    },
+    Min {
+        column: &'static str,
+    },
+    Max {
+        column: &'static str,
+    },
     /// Value in the last window of the range, summed over keys.
-    Last { column: &'static str },
+    Last {
+        column: &'static str,
+    },
     /// `sum(numerator) / sum(denominator)`, absent where the denominator is 0.
-    Ratio { numerator: &'static str, denominator: &'static str },
+    Ratio {
+        numerator: &'static str,
+        denominator: &'static str,
+    },
 }
 
 /// One metric of the API.
@@ -43,12 +54,7 @@ const fn metric_row(
     Metric { name, unit, layer: Layer::L4, formula, mirror: None, label, doc }
 }
 
-const fn sum(
-    name: &'static str,
-    label: &'static str,
-    unit: Unit,
-    doc: &'static str,
-) -> Metric {
+const fn sum(name: &'static str, label: &'static str, unit: Unit, doc: &'static str) -> Metric {
     metric_row(name, label, unit, Formula::Sum { column: name }, doc)
 }
 

@@ -16,10 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["model", "schema", "query"]),
     ("store-parquet", &["store", "query", "schema", "model"]),
     ("agent", &["probes", "identity", "wire", "schema", "model"]),
-    (
-        "server",
-        &["wire", "store", "query", "topology", "identity", "model", "schema"],
-    ),
+    ("server", &["wire", "store", "query", "topology", "identity", "model", "schema"]),
     ("weir", &["agent", "server", "store", "store-parquet", "query", "schema"]),
     ("testkit", &["model", "schema", "query", "wire", "store", "probes", "identity"]),
 ];

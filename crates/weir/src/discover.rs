@@ -20,8 +20,7 @@ impl Announcement {
     /// Writes the note of this process.
     pub fn write(url: &str) -> Result<Self> {
         let folder = folder();
-        fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let path = folder.join(format!("{}.url", std::process::id()));
         fs::write(&path, url).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self(path))

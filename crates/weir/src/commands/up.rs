@@ -56,4 +56,3 @@ fn in_memory(ingester: Ingester) -> impl Fn(&[u8]) -> Result<(), TransportError>
         Err(err) => Err(TransportError::Rejected { detail: err.to_string() }),
     }
 }
-
