@@ -138,7 +138,7 @@ describe('summary', () => {
       'Failed connects',
     ]) {
       const card = visit.page.getByRole('region', { name: title, exact: true });
-      await card.locator('canvas, :text("None observed")').first().waitFor();
+      await card.locator('canvas, :text("in this time")').first().waitFor();
     }
     const { totals } = await summary();
     const traffic = visit.page.getByRole('region', { name: 'Traffic', exact: true });

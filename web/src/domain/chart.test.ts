@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { alignTo, chartMetrics, drawnValues, l4Charts, stackLines, type LineSpec } from './chart';
 import { isMetric } from './metrics';
 
 const bar = (side: 'up' | 'down', own: (number | null)[]) =>
@@ -34,6 +33,12 @@ describe('charts', () => {
   it('lines do not stack', () => {
     const line = { ...bar('up', [1]), kind: 'line' as const };
     expect(stackLines([bar('up', [9]), line])[1]?.drawn).toEqual([1]);
+  });
+
+  it('tell zeros from nothing', () => {
+    expect(contentOf([{ own: [null, null] }, { own: [] }])).toBe('nothing');
+    expect(contentOf([{ own: [null, 0] }])).toBe('zeros');
+    expect(contentOf([{ own: [0] }, { own: [null, 2] }])).toBe('values');
   });
 
   it('another period is cut or padded to the same steps', () => {

@@ -117,6 +117,9 @@ export function alignTo(length: number, values: Values): (number | null)[] {
   return Array.from({ length }, (_, index) => values[index] ?? null);
 }
 
-export function hasValues(values: Values): boolean {
-  return values.some((value) => value !== null);
+/** What there is to draw: something, only zeros, or nothing at all. */
+export function contentOf(lines: readonly { own: Values }[]): 'values' | 'zeros' | 'nothing' {
+  const known = lines.flatMap((line) => line.own.filter((value) => value !== null));
+  if (known.length === 0) return 'nothing';
+  return known.some((value) => value !== 0) ? 'values' : 'zeros';
 }

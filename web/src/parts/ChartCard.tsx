@@ -6,8 +6,8 @@ import type { Metrics, SeriesAnswer } from '../api/types';
 import { seriesColor } from '../base/palette';
 import {
   alignTo,
+  contentOf,
   drawnValues,
-  hasValues,
   stackLines,
   type ChartSpec,
   type DrawnLine,
@@ -49,7 +49,7 @@ export function ChartCard(props: ChartCardProps) {
     }));
     return stackLines(own).map((line) => line.drawn);
   }, [spec, before, answer.times_ms.length]);
-  const empty = lines.every((line) => !hasValues(line.own));
+  const content = contentOf(ghosts ? [...lines, ...ghosts.map((own) => ({ own }))] : lines);
   const time = cursor === null ? undefined : answer.times_ms[cursor];
   return (
     <section className={classes.card} aria-label={spec.title}>
@@ -64,9 +64,9 @@ export function ChartCard(props: ChartCardProps) {
         )}
       </div>
       <Legend lines={lines} totals={totals} cursor={time === undefined ? null : cursor} />
-      {empty ? (
+      {content !== 'values' ? (
         <div className={classes.nothing} style={{ height }}>
-          None observed in this time
+          {content === 'zeros' ? 'None in this time' : 'Nothing observed in this time'}
         </div>
       ) : (
         <TimeChart

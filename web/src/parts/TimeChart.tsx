@@ -112,7 +112,7 @@ function chartOptions(
   return {
     width: 300,
     height,
-    padding: [8, 6, 0, 0],
+    padding: [8, 16, 0, 0],
     legend: { show: false },
     hooks,
     scales: {

@@ -92,7 +92,9 @@ function Measured({ details, filter }: { details: Details; filter: string }) {
   const first = summary.data?.pages[0];
   return (
     <>
-      <IncompleteMark incomplete={first?.incomplete} />
+      <div className={classes.mark}>
+        <IncompleteMark incomplete={first?.incomplete} />
+      </div>
       {summary.error && !first ? (
         <Failure
           compact
