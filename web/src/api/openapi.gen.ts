@@ -255,7 +255,10 @@ export interface components {
         };
         /** @description Conversations with one remote address, or with one port of it. */
         Connection: {
-            /** @enum {string} */
+            /**
+             * @description `outgoing`: the remote end is the server; `incoming`: it is the client
+             * @enum {string}
+             */
             direction: "outgoing" | "incoming";
             /** @description This row's conversations in the filter language. */
             filter: string;
@@ -640,7 +643,10 @@ export interface components {
         /** @description What became of a batch. */
         IngestAnswer: {
             agent: string;
-            /** @enum {string} */
+            /**
+             * @description `stored`: durable from here on; `duplicate`: it was stored before and counts once; `expired`: it is older than the retention and was not kept
+             * @enum {string}
+             */
             result: "stored" | "duplicate" | "expired";
             /** Format: int64 */
             rows: number;
@@ -667,7 +673,10 @@ export interface components {
         /** @description Nodes that are drawn together. */
         MapGroup: {
             id: string;
-            /** @enum {string} */
+            /**
+             * @description what its nodes have in common
+             * @enum {string}
+             */
             kind: "namespace" | "zone" | "host" | "external";
             metrics: components["schemas"]["Metrics"];
             name: string;
@@ -875,7 +884,7 @@ export interface operations {
                 layer?: "l4" | "l7";
                 /** @description Filter language, for example `server_port:443 -client_process:curl`. */
                 filter?: string;
-                perspective?: "merged" | "client" | "server";
+                perspective?: "merged" | "client" | "server" | "both";
                 /**
                  * @description `kind:id` of the client; with `server` the conversations of that pair.
                  * @example process:web1/curl
@@ -941,7 +950,7 @@ export interface operations {
                 layer?: "l4" | "l7";
                 /** @description Filter language, for example `server_port:443 -client_process:curl`. */
                 filter?: string;
-                perspective?: "merged" | "client" | "server";
+                perspective?: "merged" | "client" | "server" | "both";
                 /**
                  * @description Key fields of the filter language, separated by commas; at most 50.
                  * @example server_process,transport
@@ -1000,7 +1009,7 @@ export interface operations {
                 layer?: "l4" | "l7";
                 /** @description Filter language, for example `server_port:443 -client_process:curl`. */
                 filter?: string;
-                perspective?: "merged" | "client" | "server";
+                perspective?: "merged" | "client" | "server" | "both";
                 /** @description Rows of a page. Default 100, at most 10,000. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -1056,7 +1065,7 @@ export interface operations {
                 layer?: "l4" | "l7";
                 /** @description Filter language, for example `server_port:443 -client_process:curl`. */
                 filter?: string;
-                perspective?: "merged" | "client" | "server";
+                perspective?: "merged" | "client" | "server" | "both";
                 /** @description Metric names, separated by commas. Default: `bytes_sent,bytes_received,connections`. */
                 metrics?: string;
                 /**
@@ -1186,7 +1195,7 @@ export interface operations {
                 layer?: "l4" | "l7";
                 /** @description Filter language, for example `server_port:443 -client_process:curl`. */
                 filter?: string;
-                perspective?: "merged" | "client" | "server";
+                perspective?: "merged" | "client" | "server" | "both";
                 /** @description Metric names, separated by commas. Default: those of the summary. */
                 metrics?: string;
                 group?: "auto" | "none" | "namespace" | "zone" | "host";
@@ -1278,7 +1287,7 @@ export interface operations {
                 layer?: "l4" | "l7";
                 /** @description Filter language, for example `server_port:443 -client_process:curl`. */
                 filter?: string;
-                perspective?: "merged" | "client" | "server";
+                perspective?: "merged" | "client" | "server" | "both";
                 /** @description Metric names, separated by commas. Default: `bytes_sent,bytes_received`. */
                 metrics?: string;
                 /**
@@ -1444,7 +1453,7 @@ export interface operations {
                 layer?: "l4" | "l7";
                 /** @description Filter language, for example `server_port:443 -client_process:curl`. */
                 filter?: string;
-                perspective?: "merged" | "client" | "server";
+                perspective?: "merged" | "client" | "server" | "both";
                 /**
                  * @description Metric names, separated by commas. Default: sent, received, delay, jitter, connections,
                  *     closures and retransmissions.

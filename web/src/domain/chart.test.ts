@@ -1,4 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import {
+  alignTo,
+  chartMetrics,
+  contentOf,
+  drawnValues,
+  l4Charts,
+  stackLines,
+  type LineSpec,
+} from './chart';
 import { isMetric } from './metrics';
 
 const bar = (side: 'up' | 'down', own: (number | null)[]) =>

@@ -49,8 +49,6 @@ export function useFilterEditor(): FilterEditor {
   const [caret, setCaret] = useState(0);
   const [scroll, setScroll] = useState(0);
   const [isFocused, setFocused] = useState(false);
-  const [isListed, setListed] = useState(false);
-  const [active, setActive] = useState(-1);
   useEffect(() => setDraft(view.filter), [view.filter]);
   const placed = useCaretPlacing(input, draft);
 
@@ -58,31 +56,21 @@ export function useFilterEditor(): FilterEditor {
   const isPending = draft.trim() !== committed;
   const problem = useFilterProblem(committed);
   const place = placeOfCaret(draft, caret);
-  const suggestions = useSuggestions(place, isListed);
-  const isOpen = isListed && isFocused && suggestions.length > 0;
+  const list = useSuggestionList(place, isFocused);
 
-  const close = () => {
-    setListed(false);
-    setActive(-1);
-  };
   const commit = (text: string) => {
-    close();
+    list.close();
     setView({ filter: text.trim() === '' ? undefined : text.trim() });
   };
   const take = (suggestion: Suggestion) => {
     const next = applySuggestion(draft, place, suggestion);
     setDraft(next.text);
     setCaret(next.caret);
-    setActive(-1);
-    setListed(true);
+    list.restart();
     placed.current = next.caret;
   };
-  const step = (by: number) => {
-    setListed(true);
-    const { length } = suggestions;
-    if (isOpen) setActive((now) => (now < 0 && by < 0 ? length - 1 : (now + by + length) % length));
-  };
   return {
+    ...list,
     input,
     draft,
     isPending,
@@ -90,40 +78,67 @@ export function useFilterEditor(): FilterEditor {
     problem: isPending ? null : problem,
     scroll,
     place,
-    suggestions,
-    isOpen,
-    active,
     take,
     commit,
     type: (text, at) => {
       setDraft(text);
       setCaret(at);
-      setListed(true);
-      setActive(-1);
+      list.restart();
     },
     clear: () => {
       setDraft('');
       commit('');
     },
-    list: () => setListed(true),
     focus: (focused) => {
       setFocused(focused);
-      if (!focused) close();
+      if (!focused) list.close();
     },
     moveCaret: () => {
       setCaret(input.current?.selectionStart ?? draft.length);
       setScroll(input.current?.scrollLeft ?? 0);
     },
     onKeyDown: keyHandler({
-      isOpen,
-      chosen: suggestions[active],
-      first: suggestions[0],
-      step,
+      ...list,
       take,
-      close,
       commit: () => commit(draft),
       leave: () => input.current?.blur(),
     }),
+  };
+}
+
+interface SuggestionState {
+  suggestions: readonly Suggestion[];
+  isOpen: boolean;
+  active: number;
+  list: () => void;
+  restart: () => void;
+  close: () => void;
+  step: (by: number) => void;
+}
+
+function useSuggestionList(place: CaretPlace, isFocused: boolean): SuggestionState {
+  const [isListed, setListed] = useState(false);
+  const [active, setActive] = useState(-1);
+  const suggestions = useSuggestions(place, isListed);
+  const isOpen = isListed && isFocused && suggestions.length > 0;
+  const { length } = suggestions;
+  const turn = (now: number, by: number) =>
+    now < 0 && by < 0 ? length - 1 : (now + by + length) % length;
+  const set = (listed: boolean) => {
+    setListed(listed);
+    setActive(-1);
+  };
+  return {
+    suggestions,
+    isOpen,
+    active,
+    list: () => setListed(true),
+    restart: () => set(true),
+    close: () => set(false),
+    step: (by) => {
+      setListed(true);
+      if (isOpen) setActive((now) => turn(now, by));
+    },
   };
 }
 
@@ -138,20 +153,16 @@ function useCaretPlacing(input: RefObject<HTMLInputElement | null>, draft: strin
   return placed;
 }
 
-interface EditorKeys {
-  isOpen: boolean;
-  chosen: Suggestion | undefined;
-  first: Suggestion | undefined;
-  step: (by: number) => void;
+interface EditorKeys extends SuggestionState {
   take: (suggestion: Suggestion) => void;
-  close: () => void;
   commit: () => void;
   leave: () => void;
 }
 
 function keyHandler(keys: EditorKeys): (event: KeyboardEvent) => void {
-  const { isOpen, chosen } = keys;
-  const wanted = chosen ?? keys.first;
+  const { isOpen, suggestions, active } = keys;
+  const chosen = suggestions[active];
+  const wanted = chosen ?? suggestions[0];
   return (event) => {
     if (event.key === 'ArrowDown') keys.step(1);
     else if (event.key === 'ArrowUp') keys.step(-1);
