@@ -185,6 +185,9 @@ export const l4Fields: readonly FieldSchema[] = [
   { name: 'retransmits', kind: 'number', side: 'flow', column: 'retransmits', is_key: false, doc: 'retransmitted TCP segments (tcp_info.tcpi_total_retrans)' },
   { name: 'rtt_us_min', kind: 'number', side: 'flow', column: 'rtt_us_min', is_key: false, doc: 'smallest sampled smoothed round trip time' },
   { name: 'rtt_us_max', kind: 'number', side: 'flow', column: 'rtt_us_max', is_key: false, doc: 'largest sampled smoothed round trip time' },
+  { name: 'rtt_us', kind: 'number', side: 'flow', column: 'rtt_us', is_key: false, doc: 'mean of the smoothed round trip times sampled at each window and at close' },
+  { name: 'jitter_us', kind: 'number', side: 'flow', column: 'jitter_us', is_key: false, doc: 'mean of the sampled round trip time variations (tcp_info.tcpi_rttvar)' },
+  { name: 'connect_us', kind: 'number', side: 'flow', column: 'connect_us', is_key: false, doc: 'mean time from SYN to ESTABLISHED, measured at the client' },
 ];
 
 export const l4Metrics: readonly MetricSchema[] = [
@@ -207,4 +210,7 @@ export const l4Metrics: readonly MetricSchema[] = [
   { name: 'resets_received', unit: 'count', mirror: 'resets_sent', label: 'Resets received', doc: 'RST segments from server to client' },
   { name: 'packets_sent', unit: 'packets', mirror: 'packets_received', label: 'Packets sent', doc: 'TCP segments or UDP datagrams from client to server' },
   { name: 'packets_received', unit: 'packets', mirror: 'packets_sent', label: 'Packets received', doc: 'TCP segments or UDP datagrams from server to client' },
+  { name: 'rtt_samples', unit: 'count', mirror: null, label: 'Delay samples', doc: 'samples in the TCP delay' },
+  { name: 'jitter_samples', unit: 'count', mirror: null, label: 'Jitter samples', doc: 'samples in the TCP jitter' },
+  { name: 'connect_samples', unit: 'count', mirror: null, label: 'Connect samples', doc: 'samples in the connect time' },
 ];
