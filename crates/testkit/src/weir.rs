@@ -3,6 +3,7 @@
 //! Owns the process, its data folder, and the reading of API answers. Judges nothing.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
@@ -178,8 +179,25 @@ fn percent_encode(text: &str) -> String {
 }
 
 /// Flow rows as the API gave them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Rows(pub Vec<Value>);
+
+/// A line for each row with what is there and not 0; the `client_` and `server_` columns say the
+/// same again.
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for row in &self.0 {
+            write!(f, "\n ")?;
+            for (name, value) in row.as_object().into_iter().flatten() {
+                let is_told = !value.is_null() && value.as_f64() != Some(0.0);
+                if is_told && !name.starts_with("client_") && !name.starts_with("server_") {
+                    write!(f, " {name}={value}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
 
 impl Rows {
     /// Sum of a counter over all rows; rows in which it is absent add nothing.

@@ -108,7 +108,7 @@ fn judge(weir: &WeirProcess, done: &Done, loses_udp_addresses: bool) -> Result<(
         ("incoming", "local_port", &done.server_ip, &done.client_ip, SERVER, done.server),
     ];
     for (direction, port_column, local, remote, process, made) in ends {
-        let what = format!("{} ({direction}): {:?}", done.what, rows.0);
+        let what = format!("{} ({direction}): {rows:?}", done.what);
         let may_be_unspecified = loses_udp_addresses && done.transport == "udp";
         let rows = rows_of(&rows.with("direction", direction), local, may_be_unspecified);
         let rows = rows.with("remote_ip", remote).with_number(port_column, port.into());
