@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
-use std::sync::Arc;
 
+use arrow_buffer::ScalarBuffer;
 use hashbrown::HashMap;
 use weir_model::{Entity, EntityKind, Level};
 use weir_schema::Side;
@@ -64,23 +64,23 @@ pub struct EntityOf {
 /// The columns of one end.
 struct End {
     prefix: &'static str,
-    steps: Vec<Vec<Loaded>>,
-    domain: Loaded,
-    ip: Loaded,
+    steps: Vec<Vec<TextColumn>>,
+    domain: TextColumn,
+    ip: TextColumn,
     /// Of each distinct address, whether it is private; only where ends are folded.
     is_private: Vec<bool>,
 }
 
 impl End {
     fn of(view: &View, prefix: &'static str, entity: EntityOf) -> Result<Self, ScanError> {
-        let column = |name: &str| view.named(&format!("{prefix}_{name}"));
+        let column = |name: &str| view.named(&format!("{prefix}_{name}")).map(TextColumn::new);
         let mut columns = Vec::new();
         for step in steps(entity.level) {
             let names = step.needs.iter().chain(step.with);
             columns.push(names.map(|name| column(name)).collect::<Result<Vec<_>, _>>()?);
         }
         let ip = column("ip")?;
-        let is_private = match ip.as_deref() {
+        let is_private = match ip.column.as_deref() {
             Some(ColumnData::Codes { values, .. }) if entity.fold_external => {
                 values.iter().map(|ip| ip.is_some_and(is_private)).collect()
             }
@@ -90,10 +90,27 @@ impl End {
     }
 }
 
-fn code(column: &Loaded, row: usize) -> u32 {
-    match column.as_deref() {
-        Some(ColumnData::Codes { codes, .. }) => codes[row],
-        _ => NULL_CODE,
+/// A text column with its codes at hand.
+struct TextColumn {
+    codes: Option<ScalarBuffer<u32>>,
+    column: Loaded,
+}
+
+impl TextColumn {
+    fn new(column: Loaded) -> Self {
+        let codes = match column.as_deref() {
+            Some(ColumnData::Codes { codes, .. }) => Some(codes.clone()),
+            _ => None,
+        };
+        Self { codes, column }
+    }
+
+    fn code(&self, row: usize) -> u32 {
+        self.codes.as_ref().map_or(NULL_CODE, |codes| codes[row])
+    }
+
+    fn text(&self, row: usize) -> Option<String> {
+        self.column.as_deref().and_then(|column| column.text(row)).map(str::to_owned)
     }
 }
 
@@ -160,16 +177,16 @@ fn memo_key(
     let mut key = [0; STEP_COLUMNS_MAX + 2];
     key[0] = place as u32;
     for (number, (step, columns)) in steps(entity.level).iter().zip(&end.steps).enumerate() {
-        if columns[..step.needs.len()].iter().any(|column| code(column, row) == NULL_CODE) {
+        if columns[..step.needs.len()].iter().any(|column| column.code(row) == NULL_CODE) {
             continue;
         }
         key[1] = number as u32;
         for (slot, column) in key[2..].iter_mut().zip(columns) {
-            *slot = code(column, row);
+            *slot = column.code(row);
         }
         return key;
     }
-    let (domain, ip) = (code(&end.domain, row), code(&end.ip, row));
+    let (domain, ip) = (end.domain.code(row), end.ip.code(row));
     let keeps_domain =
         !entity.fold_external || server_port().is_some_and(|port| port < FOLD_PORT_MIN);
     if domain != NULL_CODE && keeps_domain {
@@ -186,12 +203,9 @@ fn memo_key(
 }
 
 fn build(end: &End, row: usize, key: &MemoKey, level: Level) -> Entity {
-    let text = |column: &Loaded| {
-        column.as_deref().and_then(|column| column.text(row)).unwrap_or_default().to_owned()
-    };
     match key[1] {
-        BY_DOMAIN => named(EntityKind::External, text(&end.domain)),
-        BY_IP => named(EntityKind::External, text(&end.ip)),
+        BY_DOMAIN => named(EntityKind::External, end.domain.text(row).unwrap_or_default()),
+        BY_IP => named(EntityKind::External, end.ip.text(row).unwrap_or_default()),
         INTERNET => named(EntityKind::ExternalGroup, "internet".to_owned()),
         PRIVATE => named(EntityKind::ExternalGroup, "private".to_owned()),
         number => {
@@ -199,8 +213,7 @@ fn build(end: &End, row: usize, key: &MemoKey, level: Level) -> Entity {
             let names: Vec<&str> = step.needs.iter().chain(step.with).copied().collect();
             let value = |name: &str| {
                 let place = names.iter().position(|known| *known == name)?;
-                let column: &Arc<ColumnData> = end.steps[number as usize][place].as_ref()?;
-                column.text(row).map(str::to_owned)
+                end.steps[number as usize][place].text(row)
             };
             known(step.kind, value, end.prefix)
         }

@@ -16,6 +16,24 @@ enum Fold {
     Last,
 }
 
+impl Fold {
+    /// The value of nothing.
+    fn start(self) -> u64 {
+        match self {
+            Fold::Sum | Fold::Last | Fold::Max => 0,
+            Fold::Min => u64::MAX,
+        }
+    }
+
+    fn combine(self, a: u64, b: u64) -> u64 {
+        match self {
+            Fold::Sum | Fold::Last => a.saturating_add(b),
+            Fold::Min => a.min(b),
+            Fold::Max => a.max(b),
+        }
+    }
+}
+
 /// One running value of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Slot {
@@ -30,9 +48,6 @@ enum Output {
     Value(usize),
     Ratio(usize, usize),
 }
-
-/// Most running values: presence is kept in the bits of one word.
-const SLOTS_MAX: usize = 64;
 
 /// What a question computes.
 #[derive(Clone, Debug, Default)]
@@ -92,9 +107,6 @@ impl MetricPlan {
         if let Some(place) = self.slots.iter().position(|known| *known == slot) {
             return Ok(place);
         }
-        if self.slots.len() == SLOTS_MAX {
-            return Err(invalid("too many metrics in one question"));
-        }
         self.slots.push(slot);
         Ok(self.slots.len() - 1)
     }
@@ -114,29 +126,48 @@ fn mirror(metric: &Metric, is_local: bool) -> Option<&'static str> {
     }
 }
 
-/// Running values of many groups.
+/// Running values of many groups, slot by slot.
 #[derive(Debug)]
 pub struct Totals {
     plan: MetricPlan,
     /// Of each group, its rows.
     rows: Vec<u64>,
-    /// Of each group, a bit for each slot that has a value.
-    present: Vec<u64>,
-    /// `values[group * slots + slot]`.
+    slots: Vec<Running>,
+}
+
+/// The running values of one slot, by group.
+#[derive(Clone, Debug, Default)]
+struct Running {
     values: Vec<u64>,
+    is_present: Vec<bool>,
+}
+
+impl Running {
+    fn grow(&mut self, count: usize, start: u64) {
+        self.values.resize(count, start);
+        self.is_present.resize(count, false);
+    }
+
+    #[inline]
+    fn fold(&mut self, group: usize, value: u64, combine: impl Fn(u64, u64) -> u64) {
+        self.values[group] = combine(self.values[group], value);
+        self.is_present[group] = true;
+    }
 }
 
 impl Totals {
     pub fn new(plan: &MetricPlan) -> Self {
-        Self { plan: plan.clone(), rows: Vec::new(), present: Vec::new(), values: Vec::new() }
+        let slots = vec![Running::default(); plan.slots.len()];
+        Self { plan: plan.clone(), rows: Vec::new(), slots }
     }
 
     /// Makes room for groups up to `count`.
     pub fn grow(&mut self, count: usize) {
-        if count > self.present.len() {
+        if count > self.rows.len() {
             self.rows.resize(count, 0);
-            self.present.resize(count, 0);
-            self.values.resize(count * self.plan.slots.len(), 0);
+            for (running, slot) in self.slots.iter_mut().zip(&self.plan.slots) {
+                running.grow(count, slot.fold.start());
+            }
         }
     }
 
@@ -148,60 +179,52 @@ impl Totals {
         groups: &[u32],
         is_last: &[bool],
     ) -> Result<(), ScanError> {
-        let slots = self.plan.slots.clone();
-        let mut columns = Vec::with_capacity(slots.len());
-        for slot in &slots {
+        let mut columns = Vec::with_capacity(self.plan.slots.len());
+        for slot in &self.plan.slots {
             columns.push((view.column(slot.column)?, view.column(slot.mirror)?));
         }
         let incoming = view.incoming()?;
         groups.iter().for_each(|group| self.rows[*group as usize] += 1);
-        for (place, (slot, (column, mirror))) in slots.iter().zip(columns).enumerate() {
-            let turned = slot.column != slot.mirror;
+        let slots = self.slots.iter_mut().zip(&self.plan.slots);
+        for ((running, slot), (column, mirror)) in slots.zip(columns) {
             let (column, mirror) = (Numbers::of(column.as_deref()), Numbers::of(mirror.as_deref()));
-            for (index, (row, group)) in selection.iter().zip(groups).enumerate() {
-                if slot.fold == Fold::Last && !is_last[index] {
-                    continue;
+            let turned = slot.column != slot.mirror;
+            let taken =
+                selection.iter().zip(groups).enumerate().filter_map(|(index, (row, group))| {
+                    if slot.fold == Fold::Last && !is_last[index] {
+                        return None;
+                    }
+                    let row = *row as usize;
+                    let numbers = if turned && incoming[row] { &mirror } else { &column };
+                    numbers.get(row).map(|value| (*group as usize, value))
+                });
+            // The choice is made once a column, so that each loop is a tight one.
+            match slot.fold {
+                Fold::Sum | Fold::Last => {
+                    taken
+                        .for_each(|(group, value)| running.fold(group, value, u64::saturating_add));
                 }
-                let row = *row as usize;
-                let numbers = if turned && incoming[row] { &mirror } else { &column };
-                if let Some(value) = numbers.get(row) {
-                    self.fold(*group as usize, place, slot.fold, value);
-                }
+                Fold::Min => taken.for_each(|(group, value)| running.fold(group, value, u64::min)),
+                Fold::Max => taken.for_each(|(group, value)| running.fold(group, value, u64::max)),
             }
         }
         Ok(())
     }
 
-    fn fold(&mut self, group: usize, place: usize, fold: Fold, value: u64) {
-        let running = &mut self.values[group * self.plan.slots.len() + place];
-        let bit = 1 << place;
-        if self.present[group] & bit == 0 {
-            self.present[group] |= bit;
-            *running = value;
-            return;
-        }
-        *running = match fold {
-            Fold::Sum | Fold::Last => running.saturating_add(value),
-            Fold::Min => value.min(*running),
-            Fold::Max => value.max(*running),
-        };
-    }
-
     /// Adds a group of another thread to a group of this one.
     pub fn merge(&mut self, group: usize, other: &Totals, from: usize) {
         self.rows[group] += other.rows[from];
-        let slots = self.plan.slots.len();
-        for place in 0..slots {
-            if other.present[from] & (1 << place) != 0 {
-                let value = other.values[from * slots + place];
-                self.fold(group, place, self.plan.slots[place].fold, value);
+        let slots = self.slots.iter_mut().zip(&other.slots).zip(&self.plan.slots);
+        for ((running, theirs), slot) in slots {
+            if theirs.is_present[from] {
+                running.fold(group, theirs.values[from], |a, b| slot.fold.combine(a, b));
             }
         }
     }
 
     /// Groups there is room for.
     pub fn len(&self) -> usize {
-        self.present.len()
+        self.rows.len()
     }
 
     /// Rows of a group.
@@ -210,8 +233,8 @@ impl Totals {
     }
 
     fn value(&self, group: usize, place: usize) -> Option<u64> {
-        let is_present = self.present[group] & (1 << place) != 0;
-        is_present.then(|| self.values[group * self.plan.slots.len() + place])
+        let running = &self.slots[place];
+        running.is_present[group].then(|| running.values[group])
     }
 
     /// The metrics of a group, in the order of the question.

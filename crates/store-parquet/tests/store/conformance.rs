@@ -29,7 +29,7 @@ mod small_limits {
     fn open() -> Opened {
         open_with(|options| {
             options.flush_bytes = 1;
-            options.row_group_rows_max = 3;
+            options.row_group_rows_max = 7;
             options.file_rows_max = 20;
             options.cache_bytes_max = 0;
             options.question_threads_max = 3;

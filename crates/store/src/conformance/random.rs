@@ -15,7 +15,7 @@ use crate::Store;
 /// Rows of one case, in two batches: one settles, one is fresh.
 const ROWS_MAX: usize = 60;
 const QUESTIONS: usize = 24;
-const CASES: u32 = 24;
+const CASES: u32 = 12;
 
 /// Filters that questions are made of, joined with AND, OR and NOT.
 const FILTERS: &[&str] = &[
