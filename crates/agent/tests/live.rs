@@ -84,9 +84,11 @@ fn loopback_traffic_is_counted_to_the_byte_without_privileges() {
     let dir = tempfile::tempdir().expect("a directory");
     let server = Server::default();
     let agent = start_without_privileges(dir.path().to_owned(), server.clone()).expect("an agent");
-    let threads = agents_capabilities();
     let kept = KEPT_CAPABILITIES.iter().fold(0, |mask, capability| mask | capability.bitmask());
-    assert_eq!(threads.len(), 3, "{threads:?}");
+    // A thread has its name only once it runs.
+    let threads = wait_for("the agent's three threads", || {
+        Some(agents_capabilities()).filter(|threads| threads.len() == 3)
+    });
     assert!(threads.iter().all(|(_, held)| held & !kept == 0), "{threads:x?}");
 
     let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
