@@ -36,6 +36,9 @@ pub fn both_ends_observed_count_once(open: Open) {
         flow(8, json!({"direction": "incoming"})),
     ];
     check(open, &rows, 13.0, Some(5.0), Some(10.0));
+    over(open, &rows, |store, state| {
+        assert_eq!(sum(store, Perspective::Both), Some(15.0), "both, {state}");
+    });
     // Nobody's other end is observed: the column is absent as a whole.
     check(open, &rows[2..], 12.0, Some(4.0), Some(8.0));
     check(open, &rows[3..], 8.0, None, Some(8.0));
