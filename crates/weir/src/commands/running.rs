@@ -149,6 +149,11 @@ pub fn private_folder(path: &Path) -> Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .with_context(|| format!("cannot make the folder {}", path.display()))
+        .with_context(|| {
+            format!(
+                "cannot make the folder {}; choose one that can be written with --data-dir",
+                path.display()
+            )
+        })
         .map_err(usage)
 }
