@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use weir_model::{DnsMessage, L4Record, ListenRecord, Loss, SignalSet, Transport};
 
+use crate::check::{self, Report, chain};
 use crate::dns::DnsProbe;
 use crate::error::{ProbeError, ProbeErrorKind};
+use crate::kernel::Kernel;
 use crate::object::{self, ProgramStats};
 use crate::tcp::TcpProbe;
 use crate::udp::UdpProbe;
@@ -67,51 +69,80 @@ impl Options {
 /// The running probes. Dropping it detaches everything.
 pub struct Collector {
     tcp: TcpProbe,
-    udp: UdpProbe,
-    dns: DnsProbe,
+    /// None on a kernel that lets nothing count UDP.
+    udp: Option<(UdpProbe, DnsProbe)>,
 }
 
 impl Collector {
+    /// What this kernel gives, hook by hook, and what is lost without each. Starts the probes for
+    /// a moment.
+    pub fn check() -> Report {
+        check::report()
+    }
+
     /// Loads and attaches all probes and finds the connections that exist.
     pub fn start(options: Options) -> Result<Self, ProbeError> {
         options.check()?;
         object::take_libbpf_log();
+        if let Some(obstacle) = Kernel::read(&[], &[])?.obstacle() {
+            return Err(obstacle);
+        }
         let tcp = TcpProbe::start(&options)?;
-        let udp = UdpProbe::start(&options)?;
-        let dns = udp.dns()?;
-        Ok(Self { tcp, udp, dns })
+        let udp = match UdpProbe::start(&options) {
+            Ok(udp) => {
+                let dns = udp.dns()?;
+                Some((udp, dns))
+            }
+            Err(err) => {
+                tracing::warn!(error = %chain(&err), "udp and dns are not seen on this kernel");
+                None
+            }
+        };
+        Ok(Self { tcp, udp })
     }
 
     /// Hands over everything that changed since the last call; once a window, and at the end.
     pub fn drain(&mut self, sink: &mut dyn Sink) -> Result<(), ProbeError> {
         self.tcp.drain(sink)?;
-        self.udp.drain(sink)
+        match &mut self.udp {
+            Some((udp, _)) => udp.drain(sink),
+            None => Ok(()),
+        }
     }
 
     /// Waits for DNS messages for at most `timeout`, and hands over those that came.
     pub fn poll_dns(&mut self, timeout: Duration, sink: &mut dyn FnMut(DnsMessage)) {
-        self.dns.poll(timeout, sink);
+        match &mut self.udp {
+            Some((_, dns)) => dns.poll(timeout, sink),
+            None => std::thread::sleep(timeout),
+        }
     }
 
     /// What this kernel can tell about a transport.
     pub fn signals(&self, transport: Transport) -> SignalSet {
         match transport {
             Transport::Tcp => self.tcp.signals(),
-            Transport::Udp => self.udp.signals(),
+            Transport::Udp => {
+                self.udp.as_ref().map_or(SignalSet::empty(), |(udp, _)| udp.signals())
+            }
         }
     }
 
     /// What went missing since the last call.
     pub fn losses(&mut self) -> Vec<Loss> {
         let mut losses = self.tcp.losses();
-        losses.extend(self.udp.losses());
+        if let Some((udp, _)) = &mut self.udp {
+            losses.extend(udp.losses());
+        }
         losses
     }
 
     /// What each program cost so far; counted while `kernel.bpf_stats_enabled` is 1.
     pub fn bpf_run_time(&self) -> Vec<ProgramStats> {
-        let mut ids = self.tcp.program_ids();
-        ids.extend(self.udp.program_ids());
-        object::program_stats(&ids)
+        let mut stats = self.tcp.program_stats();
+        if let Some((udp, _)) = &self.udp {
+            stats.extend(udp.program_stats());
+        }
+        stats
     }
 }

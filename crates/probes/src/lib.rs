@@ -9,16 +9,19 @@
 //! `CAP_DAC_READ_SEARCH` (root has all). Afterwards `CAP_BPF` and `CAP_PERFMON` are enough.
 
 mod batch;
+mod check;
 mod collector;
 mod dns;
 mod error;
 mod grace;
+mod kernel;
 mod netns;
 mod object;
 mod record;
 mod tcp;
 mod udp;
 
+pub use check::{HookReport, Report};
 pub use collector::{Collector, Options, Sink};
 pub use error::{ProbeError, ProbeErrorKind};
 pub use object::ProgramStats;

@@ -74,10 +74,11 @@ fn unescape(path: &str) -> String {
 fn add(found: &mut BTreeMap<u64, File>, path: &Path) {
     // A task that ended meanwhile took its path with it.
     let Ok(inode) = fs::metadata(path).map(|metadata| metadata.ino()) else { return };
-    if found.len() < NAMESPACES_MAX && !found.contains_key(&inode) {
-        if let Ok(file) = File::open(path) {
-            found.insert(inode, file);
-        }
+    if found.len() >= NAMESPACES_MAX || found.contains_key(&inode) {
+        return;
+    }
+    if let Ok(file) = File::open(path) {
+        found.insert(inode, file);
     }
 }
 

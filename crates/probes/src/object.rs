@@ -2,11 +2,12 @@
 //!
 //! Owns no probe's logic.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Once;
 
-use libbpf_rs::query::ProgInfoIter;
-use libbpf_rs::{Iter, Link, PrintLevel};
+use libbpf_rs::libbpf_sys::{bpf_prog_get_info_by_fd, bpf_prog_info};
+use libbpf_rs::{Iter, Link, Object, PrintLevel, Program};
 
 use crate::error::ProbeError;
 
@@ -48,25 +49,29 @@ pub(crate) fn run_iterator(link: &Link, what: &str) -> Result<(), ProbeError> {
             Ok(0) => return Ok(()),
             // The kernel pauses after a million objects (MAX_ITER_OBJECTS).
             Ok(_) => {}
-            Err(err) if err.raw_os_error() == Some(libc_eagain()) => {}
+            Err(err) if err.kind() == ErrorKind::WouldBlock => {}
             Err(err) => return Err(ProbeError::io(format!("{what} stopped early"), err)),
         }
     }
 }
 
-fn libc_eagain() -> i32 {
-    rustix::io::Errno::AGAIN.raw_os_error()
+/// What the loaded programs of an object cost. Asks by descriptor: to ask by id takes
+/// `CAP_SYS_ADMIN`, which the agent gives up.
+pub(crate) fn program_stats(object: &Object) -> Vec<ProgramStats> {
+    object.progs().filter(|program| program.autoload()).filter_map(stats_of).collect()
 }
 
-/// Run times of the loaded programs with these ids.
-pub(crate) fn program_stats(ids: &[u32]) -> Vec<ProgramStats> {
-    ProgInfoIter::default()
-        .filter(|info| ids.contains(&info.id))
-        .map(|info| ProgramStats {
-            name: info.name.to_string_lossy().into_owned(),
-            run_count: info.run_cnt,
-            run_time_ns: info.run_time_ns,
-            recursion_misses: info.recursion_misses,
-        })
-        .collect()
+fn stats_of(program: Program<'_>) -> Option<ProgramStats> {
+    let mut info = bpf_prog_info::default();
+    let mut bytes = size_of::<bpf_prog_info>() as u32;
+    let fd = program.as_fd().as_raw_fd();
+    // SAFETY: the kernel writes at most `bytes` bytes, which is the size of `info`; zeroed, it asks
+    // for none of the arrays that it could point to.
+    let result = unsafe { bpf_prog_get_info_by_fd(fd, &mut info, &mut bytes) };
+    (result == 0).then(|| ProgramStats {
+        name: program.name().to_string_lossy().into_owned(),
+        run_count: info.run_cnt,
+        run_time_ns: info.run_time_ns,
+        recursion_misses: info.recursion_misses,
+    })
 }

@@ -8,7 +8,7 @@ use crate::record::{Names, Plain, read};
 
 /// The types of `dns.record.h`.
 #[allow(non_camel_case_types, non_upper_case_globals, dead_code)]
-#[allow(clippy::all)]
+#[allow(clippy::all, clippy::undocumented_unsafe_blocks)]
 pub(crate) mod raw {
     include!(concat!(env!("OUT_DIR"), "/dns_record.rs"));
 }

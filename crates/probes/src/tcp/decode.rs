@@ -10,7 +10,7 @@ use crate::record::{Names, Plain, endpoint};
 
 /// The types of `tcp.record.h`.
 #[allow(non_camel_case_types, non_upper_case_globals, dead_code)]
-#[allow(clippy::all)]
+#[allow(clippy::all, clippy::undocumented_unsafe_blocks)]
 pub(crate) mod raw {
     include!(concat!(env!("OUT_DIR"), "/tcp_record.rs"));
 }
@@ -158,5 +158,108 @@ fn counters(sum: &raw::tcp_sum) -> L4Counters {
             sum.connect_us_min,
             sum.connect_us_max,
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::c_char;
+
+    use super::*;
+
+    const SERVER: raw::tcp_key = raw::tcp_key {
+        local: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1],
+        remote: [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9],
+        cgroup_id: 7,
+        netns: 3,
+        tgid: 0,
+        local_port: 80,
+        remote_port: 0,
+        role: raw::TCP_ROLE_SERVER as u8,
+        pad: [0; 3],
+    };
+
+    fn sum(connections: u32, adopted: u32, closures: u32) -> raw::tcp_sum {
+        raw::tcp_sum { connections, adopted, closures, ..Default::default() }
+    }
+
+    fn comm(name: &str) -> [c_char; 16] {
+        let mut comm = [0; 16];
+        for (place, byte) in comm.iter_mut().zip(name.bytes()) {
+            *place = byte as c_char;
+        }
+        comm
+    }
+
+    #[test]
+    fn open_connections_follow_from_what_changed() {
+        let mut decoder = Decoder::default();
+        // What changed in a window, and what is open at its end; one closed unseen is no -1.
+        let windows = [
+            (sum(3, 0, 1), 2),
+            (sum(0, 0, 0), 2),
+            (sum(0, 5, 1), 6),
+            (sum(0, 0, 6), 0),
+            (sum(0, 0, 1), 0),
+            (sum(1, 0, 0), 1),
+        ];
+        for (sum, open) in windows {
+            let record = decoder.record(&SERVER, &sum, &Listeners::default());
+            assert_eq!(record.counters.active_connections, open);
+        }
+        let other = raw::tcp_key { netns: 4, ..SERVER };
+        let record = decoder.record(&other, &sum(1, 0, 1), &Listeners::default());
+        assert_eq!(record.counters.active_connections, 0);
+        assert_eq!(decoder.open.len(), 1, "only keys with open connections are kept");
+    }
+
+    #[test]
+    fn an_accepted_connection_is_its_listeners_until_a_process_shows() {
+        let mut decoder = Decoder::default();
+        let mut listeners = Listeners::default();
+        let process = raw::process { tgid: 41, comm: comm("nginx") };
+        let listener = raw::tcp_listener { netns: 3, port: 80, process, ..Default::default() };
+        listeners.put(1, decoder.listener(&listener).0);
+
+        let name = |record: L4Record| record.process.map(|p| (p.pid, p.name.to_string()));
+        let record = decoder.record(&SERVER, &sum(1, 0, 0), &listeners);
+        assert_eq!(name(record), Some((41, "nginx".to_owned())));
+        let claimed = raw::tcp_key { tgid: 42, ..SERVER };
+        let sum = raw::tcp_sum { comm: comm("a name of 15 by"), ..sum(1, 0, 1) };
+        let record = decoder.record(&claimed, &sum, &listeners);
+        assert_eq!(name(record), Some((42, "a name of 15 by".to_owned())));
+        let client = raw::tcp_key { role: raw::TCP_ROLE_CLIENT as u8, ..SERVER };
+        assert_eq!(name(decoder.record(&client, &sum, &listeners)), None);
+    }
+
+    #[test]
+    fn counters_keep_their_meaning() {
+        let sum = raw::tcp_sum {
+            bytes_sent: 10,
+            // A FIN's byte was taken back and nothing else happened.
+            bytes_received: u64::MAX,
+            rtt_us_sum: 30,
+            rtt_count: 2,
+            rtt_us_min: 10,
+            rtt_us_max: 20,
+            jitter_us_sum: 7,
+            jitter_us_min: 3,
+            jitter_us_max: 4,
+            ..Default::default()
+        };
+        let counters = counters(&sum);
+        assert_eq!((counters.bytes_sent, counters.bytes_received), (10, 0));
+        assert_eq!(counters.rtt_us, Samples { sum: 30, count: 2, min: 10, max: 20 });
+        assert_eq!(counters.jitter_us, Samples { sum: 7, count: 2, min: 3, max: 4 });
+        assert_eq!(counters.connect_us, Samples::default());
+    }
+
+    #[test]
+    fn ends_are_of_the_wires_own_family() {
+        let record = Decoder::default().record(&SERVER, &sum(0, 0, 0), &Listeners::default());
+        assert_eq!(record.local.to_string(), "10.0.0.1:80");
+        assert_eq!(record.remote.to_string(), "[fd00::9]:0");
+        assert_eq!((record.netns, record.cgroup_id), (Netns(3), Some(7)));
+        assert_eq!(role(9), Role::Unknown);
     }
 }

@@ -52,3 +52,48 @@ impl Listeners {
         listener.and_then(|listener| listener.process.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use weir_model::Transport;
+
+    use super::*;
+
+    fn listener(ip: &str, pid: u32) -> ListenRecord {
+        ListenRecord {
+            transport: Transport::Tcp,
+            local: at(ip),
+            netns: Netns(1),
+            cgroup_id: None,
+            process: Some(Process { pid, name: "x".into() }),
+        }
+    }
+
+    fn at(ip: &str) -> Endpoint {
+        Endpoint::new(ip.parse::<IpAddr>().expect("an address"), 80)
+    }
+
+    #[test]
+    fn the_nearest_listener_is_the_owner() {
+        let mut listeners = Listeners::default();
+        let known = [("0.0.0.0", 1), ("10.0.0.1", 2), ("fd00::1", 3)];
+        for (cookie, (ip, pid)) in known.into_iter().enumerate() {
+            assert!(listeners.put(cookie as u64, listener(ip, pid)));
+        }
+        assert!(!listeners.put(0, listener("0.0.0.0", 1)), "known already");
+        let cases =
+            [("10.0.0.1", Some(2)), ("10.0.0.9", Some(1)), ("fd00::1", Some(3)), ("::1", Some(1))];
+        for (ip, pid) in cases {
+            let found = listeners.process(Netns(1), at(ip)).map(|process| process.pid);
+            assert_eq!(found, pid, "{ip}");
+        }
+        assert_eq!(listeners.process(Netns(2), at("10.0.0.1")), None);
+        listeners.remove(1);
+        assert_eq!(listeners.process(Netns(1), at("10.0.0.1")).map(|p| p.pid), Some(1));
+        [0, 2].into_iter().for_each(|cookie| listeners.remove(cookie));
+        assert_eq!(listeners.process(Netns(1), at("10.0.0.1")), None);
+        assert!(listeners.by_port.is_empty());
+    }
+}

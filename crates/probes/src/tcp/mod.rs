@@ -7,21 +7,28 @@
 
 mod decode;
 mod listeners;
+pub(crate) mod support;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use libbpf_rs::skel::{OpenSkel, SkelBuilder};
+use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{Link, MapCore, OpenObject};
-use weir_model::{Loss, LossKind, Signal, SignalSet};
+use weir_model::{Loss, LossKind, SignalSet};
 
 use self::decode::{Decoder, raw};
 use self::listeners::Listeners;
+use self::support::{Hook, Point};
+use crate::check::chain;
 use crate::collector::{Options, Sink};
-use crate::error::ProbeError;
+use crate::error::{ProbeError, ProbeErrorKind};
 use crate::grace::Grace;
+use crate::kernel::Kernel;
+use crate::object::ProgramStats;
 use crate::{batch, netns, object};
 
 #[allow(clippy::all, clippy::undocumented_unsafe_blocks)]
@@ -35,11 +42,16 @@ const COMPONENT: &str = "probe_tcp";
 const REASONS: [&str; raw::TCP_LOSS_REASONS as usize] =
     ["sockets_full", "sums_full", "listeners_full", "close_missed"];
 
+/// A state change for which the kernel did not run the program, because it came in an interrupt
+/// of the program itself on the same CPU. Closes are made up for when the socket is destroyed.
+const NOT_RUN: &str = "program_not_run";
+
 pub(crate) struct TcpProbe {
     // Fields are dropped in this order: links before the programs they hold.
     _hooks: Vec<Link>,
     read_sockets: Link,
     skel: skel::TcpSkel<'static>,
+    signals: SignalSet,
     grace: Grace,
     listeners: Listeners,
     listener_changes_seen: Option<u64>,
@@ -47,7 +59,7 @@ pub(crate) struct TcpProbe {
     told: Vec<u64>,
 }
 
-fn load(options: &Options) -> Result<skel::TcpSkel<'static>, ProbeError> {
+fn load(options: &Options, kernel: &Kernel) -> Result<skel::TcpSkel<'static>, ProbeError> {
     let failed = |what: &str| {
         let what = format!("cannot {what} the TCP programs");
         move |err| ProbeError::libbpf(what, err)
@@ -55,6 +67,10 @@ fn load(options: &Options) -> Result<skel::TcpSkel<'static>, ProbeError> {
     // The skeleton borrows this for as long as it lives; it is one pointer.
     let storage: &'static mut MaybeUninit<OpenObject> = Box::leak(Box::new(MaybeUninit::uninit()));
     let mut open = skel::TcpSkelBuilder::default().open(storage).map_err(failed("open"))?;
+    for mut program in open.open_object_mut().progs_mut() {
+        let hook = support::HOOKS.iter().find(|hook| program.name() == hook.program);
+        program.set_autoload(hook.is_some_and(|hook| hook.is_available(kernel)));
+    }
     let maps = &mut open.maps;
     let sizes = [
         (&mut maps.marks, options.sockets_max),
@@ -73,31 +89,45 @@ fn load(options: &Options) -> Result<skel::TcpSkel<'static>, ProbeError> {
     open.load().map_err(failed("load"))
 }
 
+/// Attaches the programs of the tracepoints that there are, in the order of [`support::HOOKS`].
+fn attach(skel: &skel::TcpSkel<'static>) -> Result<Vec<Link>, ProbeError> {
+    let mut links = Vec::new();
+    for hook in &support::HOOKS {
+        let mut programs = skel.object().progs_mut();
+        let program = programs.find(|program| program.name() == hook.program && program.autoload());
+        if let (Some(program), Point::Tracepoint(_)) = (program, hook.point) {
+            let what = || format!("cannot attach to {}", hook.name());
+            links.push(program.attach().map_err(|err| ProbeError::libbpf(what(), err))?);
+        }
+    }
+    Ok(links)
+}
+
 impl TcpProbe {
     pub(crate) fn start(options: &Options) -> Result<Self, ProbeError> {
-        let skel = load(options)?;
-        let progs = &skel.progs;
-        let attach = |what: &str, link: libbpf_rs::Result<Link>| {
-            link.map_err(|err| ProbeError::libbpf(format!("cannot attach to {what}"), err))
-        };
-        // Forgetting before marking, so that no mark outlives its socket.
-        let hooks = vec![
-            attach("tcp_destroy_sock", progs.tcp_destroy.attach())?,
-            attach("tcp_send_reset", progs.tcp_reset_sent.attach())?,
-            attach("tcp_receive_reset", progs.tcp_reset_received.attach())?,
-            attach("inet_sock_set_state", progs.tcp_state.attach())?,
-        ];
+        let kernel = Kernel::read(&support::tracepoints(), &support::iterators())?;
+        let is_missing = |hook: &&Hook| hook.is_required && !hook.is_available(&kernel);
+        if let Some(hook) = support::HOOKS.iter().find(is_missing) {
+            let what =
+                format!("this kernel has no {}: it is needed for {}", hook.name(), hook.lost);
+            return Err(ProbeError::new(ProbeErrorKind::Unsupported, what));
+        }
+        let skel = load(options, &kernel)?;
         let marks = skel.maps.marks.as_fd();
-        let read_sockets =
-            attach("the table of sockets", progs.tcp_read_sockets.attach_iter(marks))?;
+        let read_sockets = skel
+            .progs
+            .tcp_read_sockets
+            .attach_iter(marks)
+            .map_err(|err| ProbeError::libbpf("cannot attach to the table of sockets", err))?;
         let probe = Self {
-            _hooks: hooks,
+            _hooks: attach(&skel)?,
             read_sockets,
+            signals: support::signals(&kernel),
             grace: Grace::new()?,
             listeners: Listeners::default(),
             listener_changes_seen: None,
             decoder: Decoder::default(),
-            told: vec![0; REASONS.len()],
+            told: vec![0; REASONS.len() + 1],
             skel,
         };
         probe.adopt()?;
@@ -107,19 +137,24 @@ impl TcpProbe {
     /// Finds the sockets that exist already, in every network namespace, and who holds them.
     fn adopt(&self) -> Result<(), ProbeError> {
         let failed = |err| ProbeError::libbpf("cannot walk the sockets that exist", err);
-        let sockets = self.skel.progs.tcp_adopt_sockets.attach().map_err(failed)?;
-        for (inode, namespace) in netns::discover() {
-            let walked = Self::adopt_in(&namespace, &sockets);
-            if let Err(err) = walked {
-                tracing::warn!(
-                    netns = inode,
-                    error = %err,
-                    "connections that exist in this network namespace are not counted"
-                );
+        let progs = &self.skel.progs;
+        if progs.tcp_adopt_sockets.autoload() {
+            let sockets = progs.tcp_adopt_sockets.attach().map_err(failed)?;
+            for (inode, namespace) in netns::discover() {
+                if let Err(err) = Self::adopt_in(&namespace, &sockets) {
+                    tracing::warn!(
+                        netns = inode,
+                        error = %chain(&err),
+                        "connections that exist in this network namespace are not counted"
+                    );
+                }
             }
         }
-        let owners = self.skel.progs.tcp_find_owners.attach().map_err(failed)?;
-        object::run_iterator(&owners, "the walk over open files")
+        if progs.tcp_find_owners.autoload() {
+            let owners = progs.tcp_find_owners.attach().map_err(failed)?;
+            object::run_iterator(&owners, "the walk over open files")?;
+        }
+        Ok(())
     }
 
     fn adopt_in(namespace: &File, sockets: &Link) -> Result<(), ProbeError> {
@@ -188,16 +223,20 @@ impl TcpProbe {
         Ok(closed)
     }
 
+    /// The programs' own counters, and what the kernel did not run at all.
     pub(crate) fn losses(&mut self) -> Vec<Loss> {
         let bss = self.skel.maps.bss_data.as_deref().expect("the object has a .bss");
+        let mut counted: Vec<u64> = bss.losses.iter().map(Self::counter).collect();
+        let stats = self.program_stats();
+        counted.push(stats.iter().map(|stats| stats.recursion_misses).sum());
+        let reasons = REASONS.into_iter().chain([NOT_RUN]);
         let mut losses = Vec::new();
-        for ((reason, counter), told) in REASONS.iter().zip(&bss.losses).zip(&mut self.told) {
-            let counted = Self::counter(counter);
+        for ((reason, counted), told) in reasons.zip(counted).zip(&mut self.told) {
             if counted > *told {
                 losses.push(Loss {
                     kind: LossKind::Lost,
                     component: COMPONENT.to_owned(),
-                    reason: (*reason).to_owned(),
+                    reason: reason.to_owned(),
                     count: counted - *told,
                 });
                 *told = counted;
@@ -207,21 +246,10 @@ impl TcpProbe {
     }
 
     pub(crate) fn signals(&self) -> SignalSet {
-        Signal::ALL.into_iter().collect()
+        self.signals
     }
 
-    pub(crate) fn program_ids(&self) -> Vec<u32> {
-        let progs = &self.skel.progs;
-        let programs = [
-            &progs.tcp_state,
-            &progs.tcp_destroy,
-            &progs.tcp_reset_sent,
-            &progs.tcp_reset_received,
-            &progs.tcp_read_sockets,
-        ];
-        programs
-            .iter()
-            .filter_map(|program| libbpf_rs::Program::id_from_fd(program.as_fd()).ok())
-            .collect()
+    pub(crate) fn program_stats(&self) -> Vec<ProgramStats> {
+        object::program_stats(self.skel.object())
     }
 }

@@ -136,16 +136,20 @@ static __always_inline void established(struct sock *sk, int from)
 
 /*
  * The end of an accepted connection is the first state change that runs in the context of a
- * process that holds it. It is that process's connection, unless it was told as the listener's.
+ * process that holds it (a worker, or a service whose listener is systemd's). It is that process's
+ * connection, unless it was told as the listener's already. A process that is just becoming another
+ * program closes what it inherited by chance and never used.
  */
 static __always_inline void claimed(struct sock *sk)
 {
 	struct mark *mark = find_mark(sk);
+	struct task_struct *task;
 	struct process process;
 
 	if (!mark || mark->role != TCP_ROLE_SERVER || mark->process.tgid)
 		return;
-	if (!read_current_process(&process))
+	task = bpf_get_current_task_btf();
+	if (BPF_CORE_READ_BITFIELD(task, in_execve) || !read_process(&process, task))
 		return;
 	bpf_spin_lock(&mark->lock);
 	if (!(mark->flags & MARK_OPENING_TOLD))

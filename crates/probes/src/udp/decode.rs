@@ -6,7 +6,7 @@ use crate::record::{Names, Plain, endpoint};
 
 /// The types of `udp.record.h`.
 #[allow(non_camel_case_types, non_upper_case_globals, dead_code)]
-#[allow(clippy::all)]
+#[allow(clippy::all, clippy::undocumented_unsafe_blocks)]
 pub(crate) mod raw {
     include!(concat!(env!("OUT_DIR"), "/udp_record.rs"));
 }
@@ -29,7 +29,7 @@ impl Decoder {
         L4Record {
             transport: Transport::Udp,
             role: role(key.role),
-            local: endpoint(key.local, key.local_port),
+            local: endpoint(sum.local, key.local_port),
             remote: endpoint(key.remote, key.remote_port),
             netns: Netns(key.netns),
             cgroup_id: cgroup_id(key.cgroup_id),
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn a_sum_becomes_a_record_of_the_wires_own_family() {
         let key = raw::udp_key {
-            local: mapped(1),
+            local: mapped(0),
             remote: mapped(2),
             cgroup_id: 7,
             netns: 9,
@@ -90,6 +90,7 @@ mod tests {
             pad: [0; 3],
         };
         let mut sum = raw::udp_sum {
+            local: mapped(1),
             bytes_sent: 1,
             bytes_received: 2,
             packets_sent: 3,

@@ -1,0 +1,195 @@
+//! What this kernel gives, hook by hook: the data of `weir check`.
+//!
+//! Owns the report's shape and how it is made: facts first, then each probe is really started and
+//! stopped again, because only that tells whether its programs may be loaded and attached.
+
+use serde::Serialize;
+
+use crate::collector::Options;
+use crate::error::ProbeError;
+use crate::kernel::{Capability, Kernel};
+use crate::object;
+use crate::tcp::{TcpProbe, support as tcp};
+use crate::udp::UdpProbe;
+
+/// What this kernel offers to the probes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// As `uname -r` prints it.
+    pub kernel: String,
+    /// Whether the collector can start here.
+    pub is_usable: bool,
+    /// What keeps it from starting, and what would be right.
+    pub obstacle: Option<String>,
+    pub hooks: Vec<HookReport>,
+}
+
+/// One hook, or something that hooks need.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HookReport {
+    /// As libbpf names it, or the name of what is needed.
+    pub name: String,
+    /// `system`, `tcp`, `udp` or `dns`.
+    pub probe: String,
+    pub is_available: bool,
+    pub is_used: bool,
+    /// Why it is not available, or not used.
+    pub reason: Option<String>,
+    /// What is used in its place.
+    pub chosen: Option<String>,
+    /// What cannot be seen because of that; none if nothing is missing.
+    pub lost: Option<String>,
+}
+
+impl HookReport {
+    fn new(probe: &str, name: impl Into<String>, is_available: bool) -> Self {
+        Self {
+            name: name.into(),
+            probe: probe.to_owned(),
+            is_available,
+            is_used: is_available,
+            reason: None,
+            chosen: None,
+            lost: None,
+        }
+    }
+}
+
+/// An error with its sources, on one line.
+pub(crate) fn chain(err: &ProbeError) -> String {
+    let mut text = err.to_string();
+    let mut source = std::error::Error::source(err);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+pub(crate) fn report() -> Report {
+    object::take_libbpf_log();
+    let kernel = match Kernel::read(&tcp::tracepoints(), &tcp::iterators()) {
+        Ok(kernel) => kernel,
+        Err(err) => {
+            return Report {
+                kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
+                is_usable: false,
+                obstacle: Some(chain(&err)),
+                hooks: Vec::new(),
+            };
+        }
+    };
+    let mut hooks = system_hooks(&kernel);
+    let mut obstacle = kernel.obstacle().map(|err| chain(&err));
+    let (mut tcp, mut udp) = (None, None);
+    if obstacle.is_none() {
+        let options = Options::default();
+        tcp = TcpProbe::start(&options).map_err(|err| chain(&err)).err();
+        udp = Some(UdpProbe::start(&options).map_err(|err| chain(&err)));
+        obstacle = tcp.clone();
+    }
+    let tcp_failure = tcp.as_deref().or(obstacle.as_deref());
+    hooks.extend(tcp_hooks(&kernel, tcp_failure));
+    match udp {
+        Some(Ok(probe)) => hooks.extend(udp_hooks(&probe)),
+        Some(Err(err)) => hooks.extend(udp_failure(&err)),
+        None => hooks.extend(udp_failure(obstacle.as_deref().unwrap_or_default())),
+    }
+    Report { kernel: kernel.release, is_usable: obstacle.is_none(), obstacle, hooks }
+}
+
+fn system_hooks(kernel: &Kernel) -> Vec<HookReport> {
+    let mut hooks = vec![HookReport::new("system", "kernel BTF", kernel.has_btf)];
+    for (capability, name, purpose) in Capability::ALL {
+        let mut hook = HookReport::new("system", name, kernel.has(capability));
+        if !hook.is_available {
+            hook.reason = Some("this process does not have it: run as root".to_owned());
+            hook.lost = Some(purpose.to_owned());
+        }
+        hooks.push(hook);
+    }
+    hooks
+}
+
+/// Every hook of TCP; none of them has a substitute.
+fn tcp_hooks(kernel: &Kernel, failure: Option<&str>) -> Vec<HookReport> {
+    let report = |hook: &tcp::Hook| {
+        let mut report = HookReport::new("tcp", hook.name(), hook.is_available(kernel));
+        report.is_used = report.is_available && failure.is_none();
+        if !report.is_available {
+            report.reason = Some("this kernel does not have it".to_owned());
+        } else if let Some(failure) = failure {
+            report.reason = Some(failure.to_owned());
+        }
+        report.lost = (!report.is_used).then(|| hook.lost.to_owned());
+        report
+    };
+    tcp::HOOKS.iter().map(report).collect()
+}
+
+fn udp_hooks(probe: &UdpProbe) -> Vec<HookReport> {
+    let used = probe.hook_set();
+    let mut hooks = Vec::new();
+    let mut refusals = probe.refusals().iter();
+    for set in crate::udp::HookSet::ALL {
+        let mut hook = HookReport::new("udp", set.name(), true);
+        if set == used {
+            hook.lost = Some(set.loses().to_owned()).filter(|lost| !lost.is_empty());
+        } else if let Some(refusal) = refusals.next() {
+            (hook.is_available, hook.is_used) = (false, false);
+            hook.reason = Some(refusal.clone());
+            hook.chosen = Some(used.name().to_owned());
+        } else {
+            hook.is_used = false;
+            hook.reason = Some(format!("{} is better", used.name()));
+            hook.chosen = Some(used.name().to_owned());
+        }
+        hooks.push(hook);
+    }
+    hooks.push(HookReport::new("dns", "ring buffer", true));
+    hooks
+}
+
+fn udp_failure(reason: &str) -> Vec<HookReport> {
+    let lost = [("udp", "all of UDP"), ("dns", "the names of remote addresses")];
+    lost.map(|(probe, lost)| HookReport {
+        reason: Some(reason.to_owned()),
+        lost: Some(lost.to_owned()),
+        ..HookReport::new(probe, "send and receive", false)
+    })
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_kernel_lacks_is_reported_with_its_price() {
+        let mut kernel = Kernel {
+            tracepoints: tcp::tracepoints().into_iter().map(str::to_owned).collect(),
+            iterators: tcp::iterators().into_iter().map(str::to_owned).collect(),
+            ..Kernel::default()
+        };
+        assert!(tcp_hooks(&kernel, None).iter().all(|hook| hook.is_used && hook.lost.is_none()));
+
+        kernel.tracepoints.remove("tcp_send_reset");
+        let hooks = tcp_hooks(&kernel, None);
+        let lost: Vec<_> = hooks.iter().filter_map(|hook| hook.lost.as_deref()).collect();
+        assert_eq!(lost, ["resets sent"]);
+
+        let hooks = tcp_hooks(&kernel, Some("not permitted"));
+        assert!(hooks.iter().all(|hook| !hook.is_used && hook.reason.is_some()));
+    }
+
+    #[test]
+    fn missing_capabilities_are_named_one_by_one() {
+        let hooks = system_hooks(&Kernel { capabilities: 1 << 39, ..Kernel::default() });
+        let missing: Vec<_> =
+            hooks.iter().filter(|hook| !hook.is_available).map(|hook| &*hook.name).collect();
+        let expected =
+            ["kernel BTF", "CAP_PERFMON", "CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE"];
+        assert_eq!(missing, expected);
+    }
+}
