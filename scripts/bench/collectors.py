@@ -121,6 +121,7 @@ class Weir(Nothing):
             def totals():
                 answer = self.api("summary", level="process", perspective=perspective,
                                   filter=f"server_port:{load.port} transport:{transport}",
+                                  metrics=",".join(made),
                                   **{"from": "now-5m"})
                 return {name: answer["totals"].get(name) for name in made}
             before = None

@@ -97,6 +97,7 @@ def measure(weir, connections, say):
         cpu, bpf = weir.cpu() - cpu, weir.bpf() - bpf
         totals = weir.api("summary", level="process", perspective="server",
                           filter=f"server_port:[{FIRST_PORT} - {FIRST_PORT + 99}]",
+                          metrics="active_connections",
                           **{"from": "now-1m"})["totals"]
         resident, peak = rss_mib(weir.process.pid), weir.rss_mib()
         weir.stop(lab)
@@ -105,6 +106,6 @@ def measure(weir, connections, say):
     sockets = 2 * connections
     return {"connections": connections, "sockets": sockets, "rss_mib": resident,
             "peak_rss_mib": peak, "kernel_mib": kernel, "fixed_maps_mib": fixed,
-            "kernel_bytes_per_socket": max(0.0, kernel - fixed) * 2**20 / sockets,
+            "kernel_bytes_per_socket": (kernel - fixed) * 2**20 / sockets,
             "agent_core_percent": 100 * cpu / seconds, "bpf_core_percent": 100 * bpf / seconds,
             "active_connections_seen": totals.get("active_connections")}

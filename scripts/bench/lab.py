@@ -193,4 +193,7 @@ class BpfStatistics:
         self.path.write_text("1")
 
     def __exit__(self, *_):
+        was_on = self.path.read_text().strip() == "1"
         self.path.write_text(self.before)
+        if not was_on:
+            raise Failed("somebody turned kernel.bpf_stats_enabled off during the measurement")
