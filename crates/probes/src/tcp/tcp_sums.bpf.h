@@ -35,7 +35,7 @@ struct mark {
 	__u32 retransmits;
 	/* Low half of the socket's cookie. */
 	__u32 cookie;
-	/* While connecting: the low half of its start in microseconds. Then: how long it took. */
+	/* While connecting: when that began, in microseconds. Then: how long it took; 0: unseen. */
 	__u32 connect_us;
 	struct process process;
 	struct bpf_spin_lock lock;
@@ -143,17 +143,26 @@ static __always_inline void add_sample(__u32 value, __u64 *total, __u32 *min, __
 		*max = value;
 }
 
+/*
+ * 1 if the event is there, without a branch: as a condition, each of these would double the paths
+ * that the verifier walks, and 6.1 gives up after a million instructions.
+ */
+static __always_inline __u32 has(__u32 events, enum delta_event event)
+{
+	return (events >> __builtin_ctz(event)) & 1;
+}
+
 static __always_inline void add_events(struct tcp_sum *sum, __u32 events)
 {
-	sum->connections += !!(events & DELTA_OPENED);
-	sum->adopted += !!(events & DELTA_ADOPTED);
-	sum->closures += !!(events & DELTA_CLOSED);
-	sum->connect_refused += !!(events & DELTA_REFUSED);
-	sum->connect_timeout += !!(events & DELTA_TIMED_OUT);
-	sum->connect_reset += !!(events & DELTA_RESET);
-	sum->connect_failed_other += !!(events & DELTA_FAILED);
-	sum->resets_sent += !!(events & DELTA_RESET_SENT);
-	sum->resets_received += !!(events & DELTA_RESET_RECEIVED);
+	sum->connections += has(events, DELTA_OPENED);
+	sum->adopted += has(events, DELTA_ADOPTED);
+	sum->closures += has(events, DELTA_CLOSED);
+	sum->connect_refused += has(events, DELTA_REFUSED);
+	sum->connect_timeout += has(events, DELTA_TIMED_OUT);
+	sum->connect_reset += has(events, DELTA_RESET);
+	sum->connect_failed_other += has(events, DELTA_FAILED);
+	sum->resets_sent += has(events, DELTA_RESET_SENT);
+	sum->resets_received += has(events, DELTA_RESET_RECEIVED);
 }
 
 static __always_inline void add_delta(struct tcp_sum *sum, const struct delta *delta)
@@ -173,7 +182,7 @@ static __always_inline void add_delta(struct tcp_sum *sum, const struct delta *d
 		add_sample(delta->jitter_us, &sum->jitter_us_sum, &sum->jitter_us_min,
 			   &sum->jitter_us_max, is_first);
 	}
-	if ((delta->events & DELTA_OPENED) && delta->role == TCP_ROLE_CLIENT)
+	if ((delta->events & DELTA_OPENED) && delta->connect_us)
 		add_sample(delta->connect_us, &sum->connect_us_sum, &sum->connect_us_min,
 			   &sum->connect_us_max, sum->connect_count++ == 0);
 	__builtin_memcpy(sum->comm, delta->process.comm, sizeof(sum->comm));
@@ -199,18 +208,33 @@ static __always_inline void read_key(struct tcp_key *key, struct sock *sk,
 }
 
 /* Adds what happened on a socket to the sum of its key. */
-static __always_inline void tell(struct sock *sk, const struct delta *delta,
-				 enum pointer_kind kind)
+/*
+ * A function of its own, checked once: inlined, its paths multiply with those of each place that
+ * calls it, and the verifier of 6.1 gives up after a million instructions.
+ */
+__noinline int add_to_sums(struct tcp_key *passed, struct delta *delta)
 {
 	struct tcp_key key;
 	struct tcp_sum *sum;
 
-	read_key(&key, sk, delta, kind);
+	if (!passed || !delta)
+		return 0;
+	/* 6.1 takes a key from the function's own stack only. */
+	key = *passed;
 	sum = sums_in_use ? find_sum(&sums_1, &key) : find_sum(&sums_0, &key);
 	if (sum)
 		add_delta(sum, delta);
 	else
 		count_loss(TCP_LOSS_SUMS_FULL);
+	return 0;
+}
+
+static __always_inline void tell(struct sock *sk, struct delta *delta, enum pointer_kind kind)
+{
+	struct tcp_key key;
+
+	read_key(&key, sk, delta, kind);
+	add_to_sums(&key, delta);
 }
 
 /*
