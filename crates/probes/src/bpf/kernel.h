@@ -182,7 +182,6 @@ struct tcp_sock {
 };
 
 struct task_struct {
-	unsigned int in_execve : 1;
 	unsigned int flags;
 	int tgid;
 	void *stack;

@@ -52,8 +52,7 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// The record of one sum. Connections that were accepted and not yet closed by a process have
-    /// none of their own: theirs is the listener's.
+    /// The record of one sum.
     pub(crate) fn record(
         &mut self,
         key: &raw::tcp_key,
@@ -64,8 +63,8 @@ impl Decoder {
         let local = endpoint(key.local, key.local_port);
         let netns = Netns(key.netns);
         let mut process = self.names.process(key.tgid, sum.comm);
-        if process.is_none() && role == Role::Server {
-            process = listeners.process(netns, local);
+        if role == Role::Server {
+            process = server_process(process, listeners.process(netns, local));
         }
         let mut counters = counters(sum);
         counters.active_connections = self.open_connections(key, sum);
@@ -109,6 +108,19 @@ impl Decoder {
         }
         now
     }
+}
+
+/// Whose an accepted connection is: of who closed it, where that is known, and who listened.
+///
+/// Who closed it is a worker of the listener, or a service for which a manager of services listens
+/// (systemd.socket(5)). A process of another name has only inherited the socket, when the server
+/// started it, and was the last to let go of it.
+fn server_process(closer: Option<Process>, listener: Option<Process>) -> Option<Process> {
+    let (Some(closer), Some(listener)) = (&closer, &listener) else {
+        return closer.or(listener);
+    };
+    let is_plausible = closer.name == listener.name || &*listener.name == "systemd";
+    Some(if is_plausible { closer } else { listener }.clone())
 }
 
 fn role(role: u8) -> Role {
@@ -224,12 +236,26 @@ mod tests {
         let name = |record: L4Record| record.process.map(|p| (p.pid, p.name.to_string()));
         let record = decoder.record(&SERVER, &sum(1, 0, 0), &listeners);
         assert_eq!(name(record), Some((41, "nginx".to_owned())));
-        let claimed = raw::tcp_key { tgid: 42, ..SERVER };
-        let sum = raw::tcp_sum { comm: comm("a name of 15 by"), ..sum(1, 0, 1) };
-        let record = decoder.record(&claimed, &sum, &listeners);
-        assert_eq!(name(record), Some((42, "a name of 15 by".to_owned())));
         let client = raw::tcp_key { role: raw::TCP_ROLE_CLIENT as u8, ..SERVER };
-        assert_eq!(name(decoder.record(&client, &sum, &listeners)), None);
+        assert_eq!(name(decoder.record(&client, &sum(1, 0, 0), &listeners)), None);
+    }
+
+    #[test]
+    fn who_closes_an_accepted_connection_owns_it_if_it_serves_the_listener() {
+        let process = |pid, name: &str| Some(Process { pid, name: name.into() });
+        let cases = [
+            // a worker; a service that systemd listens for; a program that the server started
+            (process(7, "nginx"), process(5, "nginx"), Some(7)),
+            (process(7, "sshd"), process(1, "systemd"), Some(7)),
+            (process(7, "ip"), process(5, "server"), Some(5)),
+            (process(7, "nginx"), None, Some(7)),
+            (None, process(5, "nginx"), Some(5)),
+            (None, None, None),
+        ];
+        for (closer, listener, expected) in cases {
+            let found = server_process(closer.clone(), listener.clone());
+            assert_eq!(found.map(|process| process.pid), expected, "{closer:?} {listener:?}");
+        }
     }
 
     #[test]

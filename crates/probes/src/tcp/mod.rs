@@ -14,7 +14,7 @@ mod tests;
 use std::fs::File;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{Link, MapCore, OpenObject};
@@ -42,9 +42,9 @@ const COMPONENT: &str = "probe_tcp";
 const REASONS: [&str; raw::TCP_LOSS_REASONS as usize] =
     ["sockets_full", "sums_full", "listeners_full", "close_missed"];
 
-/// A state change for which the kernel did not run the program, because it came in an interrupt
-/// of the program itself on the same CPU. Closes are made up for when the socket is destroyed.
-const NOT_RUN: &str = "program_not_run";
+/// A reset for which the kernel did not run the program, because it came in an interrupt of that
+/// program on the same CPU. State changes that suffer this are made up for (`tcp.bpf.c`).
+const NOT_RUN: &str = "reset_missed";
 
 pub(crate) struct TcpProbe {
     // Fields are dropped in this order: links before the programs they hold.
@@ -140,8 +140,10 @@ impl TcpProbe {
         let progs = &self.skel.progs;
         if progs.tcp_adopt_sockets.autoload() {
             let sockets = progs.tcp_adopt_sockets.attach().map_err(failed)?;
+            let mut is_complete = true;
             for (inode, namespace) in netns::discover() {
                 if let Err(err) = Self::adopt_in(&namespace, &sockets) {
+                    is_complete = false;
                     tracing::warn!(
                         netns = inode,
                         error = %chain(&err),
@@ -149,12 +151,22 @@ impl TcpProbe {
                     );
                 }
             }
+            self.is_adoption_complete().store(is_complete, Ordering::Release);
         }
         if progs.tcp_find_owners.autoload() {
             let owners = progs.tcp_find_owners.attach().map_err(failed)?;
             object::run_iterator(&owners, "the walk over open files")?;
         }
         Ok(())
+    }
+
+    fn is_adoption_complete(&self) -> &AtomicBool {
+        let bss = self.skel.maps.bss_data.as_deref().expect("the object has a .bss");
+        // SAFETY: the kernel maps .bss for as long as the skeleton lives, the field is one byte
+        // that is 0 or 1, and programs only read it.
+        unsafe {
+            AtomicBool::from_ptr((&raw const bss.is_adoption_complete).cast::<bool>().cast_mut())
+        }
     }
 
     fn adopt_in(namespace: &File, sockets: &Link) -> Result<(), ProbeError> {
@@ -228,7 +240,8 @@ impl TcpProbe {
         let bss = self.skel.maps.bss_data.as_deref().expect("the object has a .bss");
         let mut counted: Vec<u64> = bss.losses.iter().map(Self::counter).collect();
         let stats = self.program_stats();
-        counted.push(stats.iter().map(|stats| stats.recursion_misses).sum());
+        let resets = stats.iter().filter(|stats| stats.name.starts_with("tcp_reset"));
+        counted.push(resets.map(|stats| stats.recursion_misses).sum());
         let reasons = REASONS.into_iter().chain([NOT_RUN]);
         let mut losses = Vec::new();
         for ((reason, counted), told) in reasons.zip(counted).zip(&mut self.told) {

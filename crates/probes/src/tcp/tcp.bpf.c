@@ -8,6 +8,11 @@
  * Which states matter: SYN_SENT and LISTEN are entered in the context of the process that calls
  * connect() or listen(); ESTABLISHED, mostly in softirq; FIN_WAIT1 and LAST_ACK in the context of
  * who closes or shuts down (tcp_close_state()); CLOSE by anyone.
+ *
+ * The kernel does not run a program that would interrupt itself on one CPU: a change in softirq
+ * while another one in process context is being dealt with goes unseen (2 of 60,000 on a
+ * busy machine). That can befall ESTABLISHED and CLOSE only, and each is made up for: the states
+ * that follow tell that a connection was established, and a socket that is destroyed has closed.
  */
 #include "tcp_sums.bpf.h"
 
@@ -41,6 +46,9 @@ struct {
 	__type(key, struct listen_address);
 	__type(value, __u8);
 } listen_addresses SEC(".maps");
+
+/* Set once all sockets that existed at start have a mark. One without is new, from then on. */
+volatile bool is_adoption_complete;
 
 /* Changes of the table of listeners, so that user space reads it only when it must. */
 volatile __u64 listener_changes;
@@ -105,21 +113,33 @@ static __always_inline void connecting(struct sock *sk)
 	add_mark(sk, &mark, BPF_ANY);
 }
 
+/* Its counters start at 0, and its process is the listener's until another shows (claimed()). */
+static __always_inline struct mark *mark_accepted(struct sock *sk)
+{
+	struct mark mark = {
+		.cookie = bpf_get_socket_cookie(sk),
+		.role = TCP_ROLE_SERVER,
+		.flags = MARK_ESTABLISHED,
+	};
+
+	add_mark(sk, &mark, BPF_ANY);
+	return find_mark(sk);
+}
+
 /*
  * A socket that was marked when it connected is a client, by simultaneous open too; one that was
- * not was made by a listener, its counters start at 0 and its process is the listener's until
- * someone else shows (claimed()).
+ * not was made by a listener.
  */
 static __always_inline void established(struct sock *sk, int from)
 {
-	struct mark fresh = {};
 	struct mark *mark = find_mark(sk);
 	__u32 cookie = bpf_get_socket_cookie(sk);
 	__u32 now = now_us();
 
 	if (mark && mark->cookie == cookie) {
 		bpf_spin_lock(&mark->lock);
-		mark->connect_us = now - mark->connect_us;
+		/* 0 is for what was not seen. */
+		mark->connect_us = now - mark->connect_us ?: 1;
 		mark->flags |= MARK_ESTABLISHED;
 		bpf_spin_unlock(&mark->lock);
 		return;
@@ -128,28 +148,23 @@ static __always_inline void established(struct sock *sk, int from)
 		return;
 	if (mark)
 		count_loss(TCP_LOSS_CLOSE_MISSED);
-	fresh.cookie = cookie;
-	fresh.role = TCP_ROLE_SERVER;
-	fresh.flags = MARK_ESTABLISHED;
-	add_mark(sk, &fresh, BPF_ANY);
+	mark_accepted(sk);
 }
 
 /*
  * The end of an accepted connection is the first state change that runs in the context of a
  * process that holds it (a worker, or a service whose listener is systemd's). It is that process's
- * connection, unless it was told as the listener's already. A process that is just becoming another
- * program closes what it inherited by chance and never used.
+ * connection, unless it was told as the listener's already; user space doubts it where the names
+ * differ (decode.rs).
  */
 static __always_inline void claimed(struct sock *sk)
 {
 	struct mark *mark = find_mark(sk);
-	struct task_struct *task;
 	struct process process;
 
 	if (!mark || mark->role != TCP_ROLE_SERVER || mark->process.tgid)
 		return;
-	task = bpf_get_current_task_btf();
-	if (BPF_CORE_READ_BITFIELD(task, in_execve) || !read_process(&process, task))
+	if (!read_current_process(&process))
 		return;
 	bpf_spin_lock(&mark->lock);
 	if (!(mark->flags & MARK_OPENING_TOLD))
@@ -177,8 +192,24 @@ static __always_inline __u32 failure_of(struct sock *sk, const struct delta *del
 	}
 }
 
-/* The last reading. */
-static __always_inline void closed(struct sock *sk, struct mark *mark)
+/* States that a connection reaches only after its handshake. */
+static __always_inline bool is_past_handshake(int state)
+{
+	return state == TCP_ESTABLISHED || state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 ||
+	       state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK || state == TCP_CLOSING;
+}
+
+/* The caller holds mark->lock. When it was established was not seen. */
+static __always_inline void establish_late(struct mark *mark)
+{
+	if (mark->flags & MARK_ESTABLISHED)
+		return;
+	mark->flags |= MARK_ESTABLISHED;
+	mark->connect_us = 0;
+}
+
+/* The last reading; `from` is the state before, TCP_CLOSE where that is not known any more. */
+static __always_inline void closed(struct sock *sk, struct mark *mark, int from)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	bool was_closed, was_established;
@@ -190,6 +221,8 @@ static __always_inline void closed(struct sock *sk, struct mark *mark)
 	read_counters(&now, tp, TYPED);
 	bpf_spin_lock(&mark->lock);
 	was_closed = mark->flags & MARK_CLOSED;
+	if (is_past_handshake(from))
+		establish_late(mark);
 	was_established = mark->flags & MARK_ESTABLISHED;
 	take_delta(mark, &now, &delta);
 	mark->flags |= MARK_CLOSED;
@@ -276,8 +309,10 @@ int BPF_PROG(tcp_state, struct sock *sk, int from, int to)
 			break;
 		}
 		mark = find_mark(sk);
+		if (!mark && is_adoption_complete && is_past_handshake(from) && is_watched(sk))
+			mark = mark_accepted(sk);
 		if (mark)
-			closed(sk, mark);
+			closed(sk, mark, from);
 		break;
 	}
 	return 0;
@@ -291,10 +326,7 @@ static __always_inline bool sent_since(struct sock *sk, const struct mark *mark)
 	return tp && tp->segs_out != mark->segs_out;
 }
 
-/*
- * The socket goes away. Runs with softirqs off, so this is never skipped; a close that was
- * (a program that interrupts itself on one CPU does not run) is made up for here.
- */
+/* The socket goes away. Runs with softirqs off, so this is never skipped. */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(tcp_destroy, struct sock *sk)
 {
@@ -304,7 +336,7 @@ int BPF_PROG(tcp_destroy, struct sock *sk)
 	if (!mark)
 		return 0;
 	if (!(mark->flags & MARK_CLOSED) || sent_since(sk, mark))
-		closed(sk, mark);
+		closed(sk, mark, TCP_CLOSE);
 	bpf_map_delete_elem(&marks, &key);
 	return 0;
 }
@@ -359,26 +391,31 @@ int tcp_read_sockets(struct bpf_iter__bpf_map_elem *ctx)
 	const __u64 *address = ctx->key;
 	struct delta delta = {};
 	struct reading now;
+	struct tcp_sock *tp;
 	struct mark *mark;
+	struct sock *sk;
 	__u64 key;
 	__u32 cookie;
 	bool is_same;
+	int state;
 
 	if (!seen || !address || seen->flags & MARK_CLOSED)
 		return 0;
 	key = *address;
-	struct tcp_sock *tp = (struct tcp_sock *)key;
-	struct sock *sk = (struct sock *)key;
-
+	tp = (struct tcp_sock *)key;
+	sk = (struct sock *)key;
 	if (is_idle(tp, seen))
 		return 0;
 	read_counters(&now, tp, UNTYPED);
+	state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
 	mark = bpf_map_lookup_elem(&marks, &key);
 	if (!mark)
 		return 0;
 	bpf_spin_lock(&mark->lock);
 	is_same = mark->cookie == cookie && !(mark->flags & MARK_CLOSED);
+	if (is_same && is_past_handshake(state))
+		establish_late(mark);
 	if (is_same)
 		take_delta(mark, &now, &delta);
 	bpf_spin_unlock(&mark->lock);
@@ -430,6 +467,8 @@ int tcp_adopt_sockets(struct bpf_iter__tcp *ctx)
 	struct reading now;
 	struct tcp_sock *tp;
 	struct sock *sk;
+	__u64 cookie;
+	int state;
 
 	if (!common)
 		return 0;
@@ -437,9 +476,8 @@ int tcp_adopt_sockets(struct bpf_iter__tcp *ctx)
 	if (!tp)
 		return 0;
 	sk = (struct sock *)tp;
-	int state = sk->__sk_common.skc_state;
-	__u64 cookie = bpf_get_socket_cookie(sk);
-
+	state = sk->__sk_common.skc_state;
+	cookie = bpf_get_socket_cookie(sk);
 	if (state == TCP_LISTEN) {
 		adopt_listener(sk, cookie);
 		return 0;
