@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, inject, it, type TestContext } from 'vites
 import { chromiumPath, type Lab } from './lab/setup';
 
 /** How long a thing may take to show on a busy machine. */
-export const patienceMs = 20_000;
+export const patienceMs = 60_000;
 
 const flags = [
   '--no-sandbox',

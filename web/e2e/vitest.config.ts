@@ -11,8 +11,8 @@ export default defineConfig({
     globalSetup: ['./lab/setup.ts'],
     fileParallelism: false,
     maxWorkers: 1,
-    testTimeout: 90_000,
-    hookTimeout: 180_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     reporters: ['default', './tally.ts'],
   },
 });
