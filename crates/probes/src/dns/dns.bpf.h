@@ -71,9 +71,9 @@ static __always_inline void fill_ends(struct dns_record *record, struct sock *sk
 {
 	union address *local = (union address *)record->local;
 
-	*local = traffic->local;
+	known_local(local, sk, traffic);
 	if (is_unspecified(local))
-		local_address(local, sk, TYPED);
+		guess_local(local, sk, &traffic->remote.address);
 	__builtin_memcpy(record->remote, &traffic->remote.address, sizeof(record->remote));
 	record->local_port = local_port(sk);
 	record->remote_port = traffic->remote.port;
@@ -115,15 +115,16 @@ static __noinline int hand_over_answer(struct sock *sk, const struct traffic *tr
 }
 
 /* An answer that is in the memory of the process already. */
-static __always_inline void answer_received(struct sock *sk, const struct traffic *traffic,
-					    struct slot *slot)
+static __noinline int answer_received(struct sock *sk, const struct traffic *traffic)
 {
+	struct slot *slot = current_slot();
 	struct payload payload = {};
 
 	if (slot && received_buffer(&payload, slot))
 		hand_over_answer(sk, traffic, &payload);
 	else
 		count_loss(UDP_LOSS_DNS_UNREADABLE, 1);
+	return 0;
 }
 
 #endif

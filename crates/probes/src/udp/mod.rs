@@ -140,6 +140,7 @@ fn load(
     if let Some(constants) = maps.rodata_data.as_deref_mut() {
         constants.count_loopback = options.loopback;
         constants.fold_client_port = options.fold_client_port;
+        constants.guesses_local = set == HookSet::Calls;
     }
     open.load().map_err(failed("load"))
 }

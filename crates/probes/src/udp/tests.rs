@@ -176,6 +176,12 @@ fn both_ends_count_every_byte_in_every_family() {
             let of_port = |record: &&L4Record| record.remote.port == to.port();
             let client_end = watch.seen.records.iter().rfind(of_port).expect("a client's record");
             assert_eq!(client_end.remote.ip, to.ip().to_canonical(), "{case}");
+            let near = match to.ip().to_canonical() {
+                ip if ip.is_loopback() => ip,
+                IpAddr::V4(_) => watch.lab.host(0).ipv4.into(),
+                IpAddr::V6(_) => watch.lab.host(0).ipv6.into(),
+            };
+            assert_eq!(client_end.local.ip, near, "{case}");
             let pid = client_end.process.as_ref().map(|process| process.pid);
             assert_eq!(pid, Some(std::process::id()), "{case}");
             let listened = watch.seen.listeners.iter().any(|l| l.local.port == to.port());

@@ -85,7 +85,7 @@ int BPF_PROG(udp_consumed, struct sock *sk, struct sk_buff *skb, int len)
 		if (!skb->data_len)
 			hand_over_answer(sk, &traffic, &payload);
 		else
-			answer_received(sk, &traffic, current_slot());
+			answer_received(sk, &traffic);
 	}
 	return 0;
 }
@@ -320,7 +320,7 @@ int BPF_PROG(udp_recv_length, struct sock *sk, int result, int flags)
 	traffic.bytes = result;
 	count(sk, socket, &traffic);
 	if (traffic.remote.port == DNS_PORT)
-		answer_received(sk, &traffic, current_slot());
+		answer_received(sk, &traffic);
 	return 0;
 }
 
@@ -349,12 +349,11 @@ static __always_inline void user_ip6(union address *out, const struct bpf_sock_a
 /* Else the socket's own remote end would be believed, without a look at the slot. */
 static __always_inline void note_naming(struct bpf_sock *sk)
 {
-	struct udp_socket fresh = {};
 	struct udp_socket *socket;
 
 	if (sk->state != TCP_ESTABLISHED)
 		return;
-	socket = bpf_sk_storage_get(&sockets, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+	socket = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (socket && !(socket->flags & SOCKET_NAMES_REMOTES))
 		__sync_fetch_and_or(&socket->flags, SOCKET_NAMES_REMOTES);
 }

@@ -15,6 +15,7 @@ enum udp_role {
 
 /* What datagrams are summed by. */
 struct udp_key {
+	/* What the socket is bound to, unless more is known of each datagram. */
 	__u8 local[ADDRESS_BYTES];
 	__u8 remote[ADDRESS_BYTES];
 	__u64 cgroup_id;
@@ -34,6 +35,8 @@ struct udp_sum {
 	__u64 bytes_received;
 	__u64 packets_sent;
 	__u64 packets_received;
+	/* The key's, or what it must be where that is unspecified. */
+	__u8 local[ADDRESS_BYTES];
 	char comm[COMM_BYTES];
 };
 
@@ -47,11 +50,11 @@ struct udp_listener {
 	__u8 pad[6];
 };
 
-/* Why something was lost; counted where it was lost, in datagrams unless said. */
+/* Why something was lost; counted where it was lost, in datagrams. Not counted, unless said. */
 enum udp_loss {
-	/* No room for a socket's state: counted by key only, so dearer, but counted. */
+	/* No memory for a socket's state, or another CPU was held up while setting it. */
 	UDP_LOSS_SOCKET_STATE = 0,
-	/* The table of sums was full: not counted. */
+	/* The table of sums was full. */
 	UDP_LOSS_SUMS_FULL = 1,
 	/* The remote end is not known: counted, under the unspecified address. */
 	UDP_LOSS_REMOTE_UNKNOWN = 2,
@@ -65,7 +68,7 @@ enum udp_loss {
 };
 
 _Static_assert(sizeof(struct udp_key) == 56, "struct udp_key has padding");
-_Static_assert(sizeof(struct udp_sum) == 48, "struct udp_sum has padding");
+_Static_assert(sizeof(struct udp_sum) == 64, "struct udp_sum has padding");
 _Static_assert(sizeof(struct udp_listener) == 56, "struct udp_listener has padding");
 
 #endif

@@ -12,7 +12,7 @@
 #ifndef WEIR_UDP_SUMS_BPF_H
 #define WEIR_UDP_SUMS_BPF_H
 
-#include "udp_kernel.bpf.h"
+#include "udp_local.bpf.h"
 #include "udp.record.h"
 
 enum {
@@ -31,7 +31,7 @@ struct counts {
 };
 
 enum socket_state {
-	/* Known (it existed at start), but not used yet. */
+	/* Not used yet: new, or it existed at start. */
 	SOCKET_UNUSED = 0,
 	SOCKET_BEING_SET = 1,
 	/* key and comm do not change any more. */
@@ -52,6 +52,7 @@ enum socket_flag {
 struct udp_socket {
 	struct counts counts;
 	struct udp_key key;
+	union address local;
 	char comm[COMM_BYTES];
 	__u32 state;
 	__u32 flags;
@@ -162,10 +163,7 @@ static __always_inline void add_counts(struct counts *counts, const struct traff
 	}
 }
 
-/*
- * Whether the traffic is with the socket's first remote end. A key that another CPU is writing
- * does not match, and is not waited for: further remote ends are counted just as exactly.
- */
+/* Whether the traffic is with the socket's first remote end, as far as that is set. */
 static __always_inline bool is_first_remote(const struct udp_socket *socket,
 					    const struct traffic *traffic)
 {
@@ -216,26 +214,28 @@ static __always_inline void set_remote(struct udp_key *key, struct sock *sk,
 	key->role = role;
 }
 
-/*
- * The key of the socket's first remote end, in the context of the process that acts. Who talks
- * over loopback without having said from where does so from the address it talks to.
- */
+/* What is known without a guess: 0.0.0.0 where the remote end is IPv4, also of an IPv6 socket. */
+static __always_inline void known_local(union address *local, struct sock *sk,
+					const struct traffic *traffic)
+{
+	*local = traffic->local;
+	if (is_unspecified(local))
+		local_address(local, sk, TYPED);
+	if (is_unspecified(local) && address_is_mapped(&traffic->remote.address))
+		address_from_ipv4(local, 0);
+}
+
+/* The key of the socket's first remote end, in the context of the process that acts. */
 static __always_inline void identify(struct udp_socket *socket, struct sock *sk,
 				     const struct traffic *traffic, enum udp_role role)
 {
 	struct udp_key *key = &socket->key;
-	union address *local = (union address *)key->local;
 	struct process process;
 
-	*local = traffic->local;
-	if (is_unspecified(local))
-		local_address(local, sk, TYPED);
-	if (is_unspecified(local)) {
-		if (address_is_loopback(&traffic->remote.address))
-			*local = traffic->remote.address;
-		else if (address_is_mapped(&traffic->remote.address))
-			address_from_ipv4(local, 0);
-	}
+	known_local(&socket->local, sk, traffic);
+	__builtin_memcpy(key->local, &socket->local, sizeof(key->local));
+	if (is_unspecified(&socket->local))
+		guess_local(&socket->local, sk, &traffic->remote.address);
 	key->cgroup_id = cgroup_id_of_sock(sk, TYPED);
 	key->netns = netns_of_sock(sk, TYPED);
 	read_current_process(&process);
@@ -244,7 +244,7 @@ static __always_inline void identify(struct udp_socket *socket, struct sock *sk,
 	set_remote(key, sk, traffic, role);
 }
 
-static __always_inline void tell_listener(struct sock *sk, const struct udp_socket *socket)
+static __noinline int tell_listener(struct sock *sk, const struct udp_socket *socket)
 {
 	struct udp_listener listener = {};
 	__u64 cookie = bpf_get_socket_cookie(sk);
@@ -258,20 +258,27 @@ static __always_inline void tell_listener(struct sock *sk, const struct udp_sock
 	if (bpf_map_update_elem(&listeners, &cookie, &listener, BPF_ANY))
 		count_loss(UDP_LOSS_LISTENERS_FULL, 1);
 	__sync_fetch_and_add(&listener_changes, 1);
+	return 0;
 }
 
+static const struct udp_sum no_sum;
+
 static __always_inline struct udp_sum *find_sum(void *sums, const struct udp_key *key,
-						const char *comm)
+						const union address *local, const char *comm)
 {
 	struct udp_sum *sum = bpf_map_lookup_elem(sums, key);
-	struct udp_sum fresh = {};
 
 	if (sum)
 		return sum;
-	__builtin_memcpy(fresh.comm, comm, sizeof(fresh.comm));
 	/* Another CPU may be first: the lookup below finds its element. */
-	bpf_map_update_elem(sums, key, &fresh, BPF_NOEXIST);
-	return bpf_map_lookup_elem(sums, key);
+	bpf_map_update_elem(sums, key, &no_sum, BPF_NOEXIST);
+	sum = bpf_map_lookup_elem(sums, key);
+	if (!sum)
+		return NULL;
+	/* The same by whoever gets here, and read only when nobody does any more. */
+	__builtin_memcpy(sum->local, local, sizeof(sum->local));
+	__builtin_memcpy(sum->comm, comm, sizeof(sum->comm));
+	return sum;
 }
 
 static __always_inline void add_to_sum(struct udp_sum *sum, const struct traffic *traffic)
@@ -309,84 +316,87 @@ static __always_inline bool count_in(void *sums, struct sock *sk, const struct u
 				     const struct traffic *traffic)
 {
 	struct udp_key key = socket->key;
+	union address local;
 	struct udp_sum *sum;
 
+	known_local(&local, sk, traffic);
+	__builtin_memcpy(key.local, &local, sizeof(key.local));
 	set_remote(&key, sk, traffic, socket->key.role);
 	sum = bpf_map_lookup_elem(sums, &key);
 	if (!sum) {
 		bool is_adopted = socket->flags & SOCKET_ADOPTED;
 
 		set_remote(&key, sk, traffic, role_of_further(sk, is_adopted, traffic));
-		sum = find_sum(sums, &key, socket->comm);
+		if (is_unspecified(&local))
+			guess_local(&local, sk, &traffic->remote.address);
+		sum = find_sum(sums, &key, &local, socket->comm);
 	}
 	if (sum)
 		add_to_sum(sum, traffic);
 	return sum;
 }
 
-static __always_inline void count_further(struct sock *sk, const struct udp_socket *socket,
-					  const struct traffic *traffic)
+static __noinline int count_further(struct sock *sk, const struct udp_socket *socket,
+				    const struct traffic *traffic)
 {
 	bool is_counted = sums_in_use ? count_in(&sums_1, sk, socket, traffic) :
 					count_in(&sums_0, sk, socket, traffic);
 
 	if (!is_counted)
 		count_loss(UDP_LOSS_SUMS_FULL, traffic->packets);
-}
-
-/* A socket seen for the first time; the first of two CPUs to get here decides. */
-static __noinline int count_new_socket(struct sock *sk, const struct traffic *traffic)
-{
-	enum udp_role role = role_at_first_sight(sk, false, traffic);
-	struct udp_socket fresh = { .state = SOCKET_SET };
-	struct udp_socket *socket;
-
-	identify(&fresh, sk, traffic, role);
-	socket = bpf_sk_storage_get(&sockets, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
-	if (role == UDP_ROLE_SERVER && !is_connected(sk))
-		tell_listener(sk, &fresh);
-	if (socket && is_first_remote(socket, traffic)) {
-		add_counts(&socket->counts, traffic);
-		return 0;
-	}
-	if (!socket)
-		count_loss(UDP_LOSS_SOCKET_STATE, traffic->packets);
-	count_further(sk, &fresh, traffic);
 	return 0;
 }
 
-/* A socket that was known before it was used. */
+/* The first use of a socket; of two CPUs that get here at once, the first one decides. */
 static __always_inline void set_socket(struct sock *sk, struct udp_socket *socket,
 				       const struct traffic *traffic)
 {
 	enum udp_role role = role_at_first_sight(sk, socket->flags & SOCKET_ADOPTED, traffic);
 
 	identify(socket, sk, traffic, role);
+	add_counts(&socket->counts, traffic);
 	__sync_lock_test_and_set(&socket->state, SOCKET_SET);
 	if (role == UDP_ROLE_SERVER && !is_connected(sk))
 		tell_listener(sk, socket);
-	add_counts(&socket->counts, traffic);
 }
 
-static __noinline int count_other(struct sock *sk, struct udp_socket *socket,
-				  const struct traffic *traffic)
+/* Another CPU may be at the same socket's first datagram, which takes a microsecond. */
+static __always_inline bool wait_until_set(const volatile struct udp_socket *socket)
 {
+	const int looks_max = 512;
+
+	for (int i = 0; i < looks_max; i++)
+		if (socket->state == SOCKET_SET)
+			return true;
+	return false;
+}
+
+/* Whatever is not with the first remote end of a socket that is set already. */
+static __noinline int count_other(struct sock *sk, const struct traffic *traffic)
+{
+	struct udp_socket *socket =
+		bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!socket) {
+		count_loss(UDP_LOSS_SOCKET_STATE, traffic->packets);
+		return 0;
+	}
 	if (__sync_val_compare_and_swap(&socket->state, SOCKET_UNUSED, SOCKET_BEING_SET) ==
 	    SOCKET_UNUSED) {
 		set_socket(sk, socket, traffic);
 		return 0;
 	}
+	if (!wait_until_set(socket)) {
+		count_loss(UDP_LOSS_SOCKET_STATE, traffic->packets);
+		return 0;
+	}
+	if (is_first_remote(socket, traffic)) {
+		add_counts(&socket->counts, traffic);
+		return 0;
+	}
 	if (!(socket->flags & SOCKET_HAS_MORE_REMOTES))
 		__sync_fetch_and_or(&socket->flags, SOCKET_HAS_MORE_REMOTES);
-	if (socket->state == SOCKET_SET) {
-		count_further(sk, socket, traffic);
-	} else {
-		struct udp_socket apart = { .flags = SOCKET_ADOPTED };
-
-		identify(&apart, sk, traffic, role_at_first_sight(sk, true, traffic));
-		count_further(sk, &apart, traffic);
-	}
-	return 0;
+	return count_further(sk, socket, traffic);
 }
 
 static __always_inline void count(struct sock *sk, struct udp_socket *socket,
@@ -394,12 +404,10 @@ static __always_inline void count(struct sock *sk, struct udp_socket *socket,
 {
 	if (!traffic->is_remote_known && !(socket && is_first_remote(socket, traffic)))
 		count_loss(UDP_LOSS_REMOTE_UNKNOWN, traffic->packets);
-	if (!socket)
-		count_new_socket(sk, traffic);
-	else if (is_first_remote(socket, traffic))
+	if (socket && is_first_remote(socket, traffic))
 		add_counts(&socket->counts, traffic);
 	else
-		count_other(sk, socket, traffic);
+		count_other(sk, traffic);
 }
 
 static __always_inline __u64 take(__u64 *counter)
@@ -413,7 +421,7 @@ static __always_inline __u64 take(__u64 *counter)
  */
 static __always_inline bool fold_into(void *sums, struct udp_socket *socket)
 {
-	struct udp_sum *sum = find_sum(sums, &socket->key, socket->comm);
+	struct udp_sum *sum = find_sum(sums, &socket->key, &socket->local, socket->comm);
 	struct counts *counts = &socket->counts;
 
 	if (!sum)
