@@ -184,7 +184,7 @@ impl TcpProbe {
             sink.l4(decoder.record(&key, &sum, listeners));
         })?;
         for cookie in closed {
-            self.listeners.remove(cookie);
+            self.listeners.close(cookie);
             // Gone already only if the table was emptied by hand.
             let _ = self.skel.maps.listeners.delete(&cookie.to_ne_bytes());
         }

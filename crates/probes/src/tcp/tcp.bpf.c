@@ -195,8 +195,10 @@ static __always_inline __u32 failure_of(struct sock *sk, const struct delta *del
 /* States that a connection reaches only after its handshake. */
 static __always_inline bool is_past_handshake(int state)
 {
-	return state == TCP_ESTABLISHED || state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 ||
-	       state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK || state == TCP_CLOSING;
+	const __u32 states = 1 << TCP_ESTABLISHED | 1 << TCP_FIN_WAIT1 | 1 << TCP_FIN_WAIT2 |
+			     1 << TCP_CLOSE_WAIT | 1 << TCP_LAST_ACK | 1 << TCP_CLOSING;
+
+	return states >> (state & 31) & 1;
 }
 
 /* The caller holds mark->lock. When it was established was not seen. */

@@ -145,7 +145,8 @@ static __always_inline void add_sample(__u32 value, __u64 *total, __u32 *min, __
 
 /*
  * 1 if the event is there, without a branch: as a condition, each of these would double the paths
- * that the verifier walks, and 6.1 gives up after a million instructions.
+ * that the verifier walks, and 6.1 gives up after a million instructions. (A function of its own
+ * is no way out: until 6.2, be2ef8161572, a program with functions is hardly pruned at all.)
  */
 static __always_inline __u32 has(__u32 events, enum delta_event event)
 {
@@ -208,33 +209,18 @@ static __always_inline void read_key(struct tcp_key *key, struct sock *sk,
 }
 
 /* Adds what happened on a socket to the sum of its key. */
-/*
- * A function of its own, checked once: inlined, its paths multiply with those of each place that
- * calls it, and the verifier of 6.1 gives up after a million instructions.
- */
-__noinline int add_to_sums(struct tcp_key *passed, struct delta *delta)
+static __always_inline void tell(struct sock *sk, const struct delta *delta,
+				 enum pointer_kind kind)
 {
 	struct tcp_key key;
 	struct tcp_sum *sum;
 
-	if (!passed || !delta)
-		return 0;
-	/* 6.1 takes a key from the function's own stack only. */
-	key = *passed;
+	read_key(&key, sk, delta, kind);
 	sum = sums_in_use ? find_sum(&sums_1, &key) : find_sum(&sums_0, &key);
 	if (sum)
 		add_delta(sum, delta);
 	else
 		count_loss(TCP_LOSS_SUMS_FULL);
-	return 0;
-}
-
-static __always_inline void tell(struct sock *sk, struct delta *delta, enum pointer_kind kind)
-{
-	struct tcp_key key;
-
-	read_key(&key, sk, delta, kind);
-	add_to_sums(&key, delta);
 }
 
 /*
@@ -260,19 +246,26 @@ static __always_inline void read_counters(struct reading *out, struct tcp_sock *
 	out->jitter_us = FIELD(kind, tp, mdev_us) >> 2;
 }
 
-/* A difference of byte counters: at worst one byte back (struct tcp_sum), else never negative. */
+/*
+ * Differences of counters, without branches (see has()): a negative one is 0, but for the one byte
+ * that a byte counter may give back (struct tcp_sum).
+ */
 static __always_inline __u64 bytes_since(__u64 now, __u64 last)
 {
 	__s64 difference = now - last;
+	__s64 is_below = (difference + 1) >> 63;
 
-	return difference < -1 ? 0 : difference;
+	barrier_var(is_below);
+	return difference & ~is_below;
 }
 
 static __always_inline __u32 segments_since(__u32 now, __u32 last)
 {
-	__s32 difference = now - last;
+	__s64 difference = (__s32)(now - last);
+	__s64 is_below = difference >> 63;
 
-	return difference < 0 ? 0 : difference;
+	barrier_var(is_below);
+	return difference & ~is_below;
 }
 
 /*
