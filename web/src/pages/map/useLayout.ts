@@ -44,7 +44,7 @@ export function useLayout(model: MapModel, place: string, isReady: boolean): Lay
     const request = layoutRequest(model, known);
     const settle = (positions: Positions) => {
       if (remember(known, positions)) writePositions(place, known);
-      setLaidOut({ model, positions, place });
+      setLaidOut({ model, positions: { ...positions, ...pinnedOf(known, positions) }, place });
     };
     if (model.nodes.every((node) => known[node.key])) settle(layOut(request));
     else client.current?.request(request, settle);
@@ -94,13 +94,23 @@ function layoutRequest(model: MapModel, known: Memory): LayoutRequest {
   };
 }
 
-/** Takes over new positions; says whether any was new. */
+/** Where people put nodes: a layout that began before a drag must not take it back. */
+function pinnedOf(known: Memory, positions: Positions): Positions {
+  return Object.fromEntries(
+    Object.keys(positions).flatMap((key) => {
+      const place = known[key];
+      return place?.pinned ? [[key, { x: place.x, y: place.y }]] : [];
+    }),
+  );
+}
+
+/** Takes over new positions of what nobody put somewhere; says whether any was new. */
 function remember(known: Memory, positions: Positions): boolean {
   let isChanged = false;
   for (const [key, { x, y }] of Object.entries(positions)) {
     const old = known[key];
-    if (old && old.x === x && old.y === y) continue;
-    known[key] = { x, y, pinned: old?.pinned ?? false };
+    if (old && (old.pinned || (old.x === x && old.y === y))) continue;
+    known[key] = { x, y, pinned: false };
     isChanged = true;
   }
   return isChanged;
