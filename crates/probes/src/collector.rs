@@ -146,3 +146,96 @@ impl Collector {
         stats
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::thread;
+
+    use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+    use weir_testkit::{Need, missing};
+
+    use super::*;
+
+    const NEEDS: [Need; 2] = [Need::Root, Need::Btf];
+
+    #[derive(Default)]
+    struct Ports(Vec<(Transport, u16)>);
+
+    impl Sink for Ports {
+        fn l4(&mut self, record: L4Record) {
+            self.0.push((record.transport, record.remote.port));
+        }
+
+        fn listen(&mut self, _: ListenRecord) {}
+    }
+
+    #[test]
+    fn two_capabilities_are_enough_once_started() {
+        if missing("two_capabilities_are_enough_once_started", &NEEDS) {
+            return;
+        }
+        let work = || {
+            let mut collector = Collector::start(Options::default()).expect("the probes start");
+            let kept = CapabilitySet::BPF | CapabilitySet::PERFMON;
+            let sets = CapabilitySets {
+                effective: kept,
+                permitted: kept,
+                inheritable: CapabilitySet::empty(),
+            };
+            set_capabilities(None, sets).expect("a thread may give up capabilities");
+
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a server listens");
+            let tcp = listener.local_addr().expect("an address");
+            drop(TcpStream::connect(tcp).expect("a client connects"));
+            let server = UdpSocket::bind("127.0.0.1:0").expect("a server binds");
+            let udp = server.local_addr().expect("an address");
+            let client = UdpSocket::bind("127.0.0.1:0").expect("a client binds");
+            client.send_to(&[1], udp).expect("a client sends");
+
+            for _ in 0..2 {
+                let mut ports = Ports::default();
+                collector.drain(&mut ports).expect("the probes are drained");
+                if ports.0.contains(&(Transport::Tcp, tcp.port())) {
+                    assert!(ports.0.contains(&(Transport::Udp, udp.port())), "{:?}", ports.0);
+                    assert!(!collector.bpf_run_time().is_empty(), "programs can be asked");
+                    return true;
+                }
+            }
+            false
+        };
+        // Capabilities are a thread's own.
+        let is_seen = thread::scope(|scope| scope.spawn(work).join().expect("no panic"));
+        assert!(is_seen, "the connection is not told");
+    }
+
+    #[test]
+    fn the_report_says_that_this_kernel_will_do_and_what_it_lacks() {
+        if missing("the_report_says_that_this_kernel_will_do_and_what_it_lacks", &NEEDS) {
+            return;
+        }
+        let report = Collector::check();
+        assert_eq!(report.obstacle, None);
+        assert!(report.is_usable);
+        for probe in ["system", "tcp", "udp", "dns"] {
+            let mut hooks = report.hooks.iter().filter(|hook| hook.probe == probe);
+            assert!(hooks.any(|hook| hook.is_used), "nothing of {probe} is used: {report:?}");
+        }
+        for hook in report.hooks.iter().filter(|hook| !hook.is_used) {
+            assert!(hook.reason.is_some(), "no reason: {hook:?}");
+        }
+    }
+
+    #[test]
+    fn limits_out_of_range_are_refused_by_name() {
+        let cases = [
+            Options { sockets_max: 0, ..Options::default() },
+            Options { sums_max: 1 << 27, ..Options::default() },
+        ];
+        for (options, name) in cases.into_iter().zip(["sockets_max", "sums_max"]) {
+            let err = options.check().expect_err("out of range");
+            assert_eq!(err.kind(), ProbeErrorKind::Options);
+            assert!(err.to_string().starts_with(name), "{err}");
+        }
+    }
+}
