@@ -4,8 +4,8 @@
 //!
 //! It has no hook of its own: the UDP programs know the remote port of each datagram that a
 //! process receives, so that all other traffic pays one comparison (a program of its own would
-//! pay the 15 ns of being called for every datagram, and every tap on packets pays that for every
-//! TCP packet as well). Where the kernel's functions can be hooked the payload is read from the
+//! pay for being called for every datagram, and every tap on packets pays that for every TCP packet
+//! as well). Where the kernel's functions can be hooked the payload is read from the
 //! packet. Elsewhere it is read from the memory of the process, into which the call that is
 //! returning has just copied it: `read`, `readv`, `recv`, `recvfrom`, `recvmsg` and `recvmmsg` are
 //! understood; what came through io_uring, or to a 32-bit program, is counted as

@@ -66,10 +66,10 @@ impl HookSet {
         match self {
             HookSet::Functions => "",
             HookSet::Calls => {
-                "the local address of sockets bound to none on hosts with several, towards routers; \
-                 the remote end of what a socket that is not connected receives without asking \
-                 from whom; how many datagrams an io_uring call segments or merges, or UDP_CORK \
-                 releases; and every TCP call pays for the hook"
+                "the local address of sockets bound to none, towards routers where there are \
+                 several; the remote end of what a socket that is not connected receives without \
+                 asking from whom; how many datagrams an io_uring call segments or merges, or \
+                 UDP_CORK releases; and every TCP call pays for the hook"
             }
         }
     }

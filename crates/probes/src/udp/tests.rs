@@ -305,7 +305,8 @@ fn every_way_to_pass_datagrams_is_counted_once() {
         ),
         (
             "received without asking from whom",
-            "c.sendto(b'x' * 21, to)\nc.sendto(b'x' * 22, to)\ns.recv(100)\nos.read(s.fileno(), 99)",
+            "c.sendto(b'x' * 21, to)\nc.sendto(b'x' * 22, to)\n\
+             s.recv(100)\nos.read(s.fileno(), 99)",
             [43, 2, 0, 0],
             [0, 0, 43, 2],
         ),
@@ -318,7 +319,8 @@ fn every_way_to_pass_datagrams_is_counted_once() {
         (
             "from many sockets to many",
             "for n in range(50):\n    d = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n    \
-             for _ in range(n): d.sendto(b'z' * n, to); a = s.recvfrom(99)[1]; s.sendto(b'y', a)\n    \
+             for _ in range(n):\n        d.sendto(b'z' * n, to)\n        \
+             s.sendto(b'y', s.recvfrom(99)[1])\n    \
              for _ in range(n): d.recvfrom(9)",
             [40425, 1225, 1225, 1225],
             [1225, 1225, 40425, 1225],
@@ -463,10 +465,12 @@ fn answers_of_name_servers_are_handed_over_whole() {
             "c.send(b'?'); s.sendto(b'{number}' * (100 + {number}), s.recvfrom(9)[1])\n{call}\n"
         );
     }
-    script += "c.send(b'?'); a = s.recvfrom(9)[1]\nfor n in (200, 201, 202): s.sendto(b'v' * n, a)\n\
+    script += "c.send(b'?'); a = s.recvfrom(9)[1]\n\
+               for n in (200, 201, 202): s.sendto(b'v' * n, a)\n\
                libc.recvmmsg(c.fileno(), m, 4, 0x10000, None)\n\
                c.send(b'?'); s.sendto(b'z' * 1400, s.recvfrom(9)[1]); c.recv(2000)\n\
-               s, c, to = sockets(54)\nc.sendto(b'?', to); s.sendto(b'no', s.recvfrom(9)[1]); c.recv(9)";
+               s, c, to = sockets(54)\nc.sendto(b'?', to)\n\
+               s.sendto(b'no', s.recvfrom(9)[1]); c.recv(9)";
     play(&watch, &script);
     let answers = watch.answers(0, calls.len() + 4);
     let mut expected: Vec<_> = (0..calls.len())

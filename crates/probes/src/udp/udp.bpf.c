@@ -179,49 +179,45 @@ int BPF_PROG(udp_unhashed, struct sock *sk)
 
 /* --- calls: what a send or receive call returned --- */
 
-/* Segments that one call was asked to send: by the message itself, or by the socket's option. */
-static __always_inline __u32 segments_sent(struct sock *sk, int result)
+/* Segments that a message asks for; the socket's option stands where it does not. */
+static __noinline int segments_asked(const struct call *call, int result, __u16 bytes)
 {
-	__u16 bytes = udp_sock(sk)->gso_size;
+	__u64 message = call->second;
 	struct user_msghdr header;
-	struct slot *slot;
-	struct call call;
-	__u64 message;
 
-	current_call(&call);
-	if (call.number != CALL_SENDMSG && call.number != CALL_SENDMMSG)
-		return datagrams(result, bytes);
-	message = call.second;
-	if (call.number == CALL_SENDMMSG) {
-		slot = current_slot();
+	if (call->number == CALL_SENDMMSG) {
+		struct slot *slot = current_slot();
+
 		if (!slot)
 			return 1;
-		message = next_message(slot, &call, result < 0);
+		message = next_message(slot, call, result < 0);
 	}
 	if (!bpf_probe_read_user(&header, sizeof(header), (void *)message))
 		read_ancillary(&header, UDP_SEGMENT, &bytes, sizeof(bytes));
 	return datagrams(result, bytes);
 }
 
-/*
- * A datagram that is put together from several calls counts with the first of them. Whether there
- * is one now is noted for the next call.
- */
-static __noinline int count_corked(struct sock *sk, const struct traffic *traffic, bool is_corked)
+static __always_inline __u32 segments_sent(struct sock *sk, int result)
+{
+	__u16 bytes = udp_sock(sk)->gso_size;
+	struct call call;
+
+	current_call(&call);
+	if (call.number == CALL_SENDMSG || call.number == CALL_SENDMMSG)
+		return segments_asked(&call, result, bytes);
+	return datagrams(result, bytes);
+}
+
+static __always_inline void note_corked(struct sock *sk, bool is_corked)
 {
 	struct udp_socket *socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	struct traffic part = *traffic;
 
-	part.packets = !(socket && (socket->flags & SOCKET_CORKED));
-	count(sk, socket, &part);
-	socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	if (!socket)
-		return 0;
+		return;
 	if (is_corked)
 		__sync_fetch_and_or(&socket->flags, SOCKET_CORKED);
 	else
 		__sync_fetch_and_and(&socket->flags, ~SOCKET_CORKED);
-	return 0;
 }
 
 /* The remote end of what a call passed: the socket's, or what a hook below put into the slot. */
@@ -243,27 +239,68 @@ static __always_inline void find_remote(struct traffic *traffic, struct sock *sk
 	}
 }
 
-SEC("tp_btf/sock_send_length")
-int BPF_PROG(udp_send_length, struct sock *sk, int result, int flags)
+/*
+ * Whether a connected socket's remote end is the first one that it dealt with: the common case,
+ * for which two additions are all there is to do (a third of the price of the general way).
+ */
+static __always_inline bool is_still_first(const struct udp_socket *socket, struct sock *sk)
 {
-	struct traffic traffic = { .way = SENT };
-	struct udp_socket *socket;
-	bool is_corked;
+	const union address *first = (const union address *)socket->key.remote;
 
-	if (!is_udp(sk))
-		return 0;
-	traffic.packets = segments_sent(sk, result);
-	socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	if (!is_connected(sk) || socket->state != SOCKET_SET ||
+	    socket->flags & (SOCKET_NAMES_REMOTES | SOCKET_CORKED))
+		return false;
+	if (sk->__sk_common.skc_family == AF_INET6) {
+		union address remote;
+
+		remote_address(&remote, sk, TYPED);
+		if (!is_same_address(first, &remote))
+			return false;
+	} else if (!address_is_mapped(first) || first->words[3] != sk->__sk_common.skc_daddr) {
+		return false;
+	}
+	return socket->key.remote_port == remote_port(sk, TYPED) ||
+	       (fold_client_port && socket->key.role == UDP_ROLE_SERVER);
+}
+
+/*
+ * Any send call. A datagram that is put together from several calls counts with the first of
+ * them.
+ */
+static __noinline int call_sent(struct sock *sk, int result, __u32 packets)
+{
+	struct udp_socket *socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	struct traffic traffic = { .way = SENT, .bytes = result, .packets = packets };
+	bool was_corked = socket && (socket->flags & SOCKET_CORKED);
+	bool is_corked = udp_sock(sk)->pending;
+
 	find_remote(&traffic, sk, socket);
 	if (result < 0 || !is_watched(&traffic))
 		return 0;
-	traffic.bytes = result;
-	is_corked = udp_sock(sk)->pending;
-	if (is_corked || (socket && socket->flags & SOCKET_CORKED))
-		count_corked(sk, &traffic, is_corked);
-	else
-		count(sk, socket, &traffic);
+	if (was_corked || is_corked)
+		traffic.packets = !was_corked;
+	count(sk, socket, &traffic);
+	if (was_corked != is_corked)
+		note_corked(sk, is_corked);
 	return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(udp_send_length, struct sock *sk, int result, int flags)
+{
+	struct udp_socket *socket;
+	__u32 packets;
+
+	if (!is_udp(sk))
+		return 0;
+	packets = segments_sent(sk, result);
+	socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	if (socket && result >= 0 && !udp_sock(sk)->pending && is_still_first(socket, sk)) {
+		__sync_fetch_and_add(&socket->counts.bytes[SENT], result);
+		__sync_fetch_and_add(&socket->counts.packets[SENT], packets);
+		return 0;
+	}
+	return call_sent(sk, result, packets);
 }
 
 /* Datagrams that GRO merged: the size of each is told in an ancillary message. */
@@ -297,19 +334,16 @@ static __always_inline void receive_failed(struct sock *sk)
 	}
 }
 
-SEC("tp_btf/sock_recv_length")
-int BPF_PROG(udp_recv_length, struct sock *sk, int result, int flags)
+/* Any receive call. */
+static __noinline int call_received(struct sock *sk, int result, int flags)
 {
-	struct traffic traffic = { .way = RECEIVED, .packets = 1 };
-	struct udp_socket *socket;
+	struct udp_socket *socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	struct traffic traffic = { .way = RECEIVED, .bytes = result, .packets = 1 };
 
-	if (!is_udp(sk))
-		return 0;
 	if (result < 0) {
 		receive_failed(sk);
 		return 0;
 	}
-	socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	find_remote(&traffic, sk, socket);
 	if (flags & (MSG_PEEK | MSG_ERRQUEUE) || !is_watched(&traffic))
 		return 0;
@@ -317,10 +351,26 @@ int BPF_PROG(udp_recv_length, struct sock *sk, int result, int flags)
 		return 0;
 	if (receives_merged(sk))
 		traffic.packets = segments_received(result);
-	traffic.bytes = result;
 	count(sk, socket, &traffic);
 	if (traffic.remote.port == DNS_PORT)
 		answer_received(sk, &traffic);
+	return 0;
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(udp_recv_length, struct sock *sk, int result, int flags)
+{
+	struct udp_socket *socket;
+
+	if (!is_udp(sk))
+		return 0;
+	if (result <= 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || receives_merged(sk))
+		return call_received(sk, result, flags);
+	socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	if (!socket || socket->key.remote_port == DNS_PORT || !is_still_first(socket, sk))
+		return call_received(sk, result, flags);
+	__sync_fetch_and_add(&socket->counts.bytes[RECEIVED], result);
+	__sync_fetch_and_add(&socket->counts.packets[RECEIVED], 1);
 	return 0;
 }
 
