@@ -25,10 +25,11 @@
 //! GB, the `tc` counter 5 ms.
 //!
 //! `functions` is the choice wherever the kernel lets functions be hooked, as those of
-//! distributions do: each runs for UDP alone and has the packet at hand, so that segmentation, merging, truncated
-//! reads, corking, v4-mapped addresses and the address of sockets bound to none are right without a
-//! special case. `calls` is for kernels without (no ftrace, as in many microVMs). It looks at the
-//! results of calls, of which TCP's are most, so it costs each of them something.
+//! distributions do: each runs for UDP alone and has the packet at hand, so that segmentation,
+//! merging, truncated reads, corking, v4-mapped addresses and the address of sockets bound to none
+//! are right without a special case. `calls` is for kernels without (no ftrace, as in many
+//! microVMs). It looks at the results of calls, of which TCP's are most, so it costs each of them
+//! something.
 //! `cgroup_skb` would cost each TCP packet something, which is as much for the largest packets and
 //! forty times as much for those of 1500 bytes; it counts what the socket then drops for want of
 //! room, sees translated addresses, and knows no process. Nothing that runs for UDP alone is exact
