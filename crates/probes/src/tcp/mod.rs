@@ -4,6 +4,31 @@
 //! marked when their state changes, read once a window, and read a last time when they close; the
 //! kernel folds all of it by key, so a storm of connections wakes nobody. What the programs do is
 //! in `tcp.bpf.c`, what crosses in `tcp.record.h`, the arithmetic in `decode.rs`.
+//!
+//! # What it costs
+//!
+//! Measured with `kernel.bpf_stats_enabled`, which itself accounts for some 33 ns a run (2 shared
+//! virtual cores, 6.18, `cargo run -p weir-probes --example dump` beside 20,000 connections over
+//! loopback):
+//!
+//! | program | runs | ns a run |
+//! |---|---|---|
+//! | `tcp_state` | 5 for each end of a connection | 150 to 200 |
+//! | `tcp_destroy` | 1 for each end | 130 to 180 |
+//! | `tcp_read_sockets` | 1 a window for each open socket, silent or not | 380, cache misses mostly |
+//!
+//! That is 1 to 1.2 microseconds for each end of a connection, however much it carries, and 128
+//! bytes of kernel memory while it is open.
+//!
+//! # What the counters mean
+//!
+//! Bytes are payload as the socket counted it: of a TLS socket of the kernel (kTLS) the records, of
+//! an MPTCP connection those of each subflow, which is a connection of its own here. Packets are
+//! segments, the handshake's and acknowledgements included, as `TCP_INFO` counts them. A connection
+//! that was open before the probe counts from then on, and not as opened. Data that was written
+//! and never sent is not counted. An attempt that the application gave up is a timeout if the SYN
+//! had been repeated, and another failure otherwise. Resets that answer for no socket (a closed
+//! port) belong to no flow.
 
 mod decode;
 mod listeners;
