@@ -25,3 +25,8 @@ pub use check::{HookReport, Report};
 pub use collector::{Collector, Options, Sink};
 pub use error::{ProbeError, ProbeErrorKind};
 pub use object::ProgramStats;
+
+/// Every component and reason under which the probes count a loss.
+pub fn loss_reasons() -> impl Iterator<Item = (&'static str, &'static str)> {
+    tcp::loss_reasons().chain(udp::REASONS)
+}

@@ -191,8 +191,8 @@ pub const L4_FLOWS: &[Column] = &[
     text("local_deployment", "workload of the local end: Deployment, ..., systemd unit, container")
         .origin(AgentOrServer),
     text("remote_deployment", "workload of the other end").origin(AgentOrServer),
-    text("local_workload_kind", "kind of the local workload").origin(AgentOrServer),
-    text("remote_workload_kind", "kind of the remote workload").origin(AgentOrServer),
+    text("local_workload_kind", "kind of the workload of the local end").origin(AgentOrServer),
+    text("remote_workload_kind", "kind of the workload of the other end").origin(AgentOrServer),
     text("local_service", "Service that the local end answers for").origin(Server),
     text("remote_service", "Service that the other end answers for").origin(Server),
     text("local_zone", "zone of the local end").origin(Server),

@@ -45,7 +45,7 @@ pub struct Field {
     pub column: &'static str,
     /// Identity (facets make sense) or a measured value (ranges make sense).
     pub is_key: bool,
-    pub doc: &'static str,
+    pub doc: String,
 }
 
 fn kind(ty: ColumnType) -> FieldKind {
@@ -54,6 +54,17 @@ fn kind(ty: ColumnType) -> FieldKind {
         ColumnType::Ip => FieldKind::Ip,
         _ => FieldKind::Number,
     }
+}
+
+/// A local column's text, said of the end that the field speaks of.
+fn doc_for(doc: &str, side: Side) -> String {
+    let end = match side {
+        Side::Client => "the client",
+        Side::Server => "the server",
+        Side::Either => "either end",
+        Side::Flow | Side::Local | Side::Remote => return doc.to_owned(),
+    };
+    doc.replace("the observed end", end).replace("the local end", end)
 }
 
 /// All fields of a table, in column order.
@@ -67,7 +78,7 @@ pub fn fields(table: Table) -> Vec<Field> {
             side,
             column: column_name,
             is_key,
-            doc: column.doc,
+            doc: doc_for(column.doc, side),
         };
         if let Some(rest) = column.name.strip_prefix("local_") {
             out.push(make(column.name.to_owned(), Side::Local, rest));
@@ -88,7 +99,7 @@ pub fn fields(table: Table) -> Vec<Field> {
                 side: Side::Flow,
                 column: metric.name,
                 is_key: false,
-                doc: metric.doc,
+                doc: metric.doc.to_owned(),
             });
         }
     }
@@ -124,5 +135,23 @@ mod tests {
         assert_eq!(field(Table::L4Flows, "server_ip").unwrap().kind, FieldKind::Ip);
         assert!(is_known_field(Table::L4Flows, "rtt_us"));
         assert!(!is_known_field(Table::L4Flows, "rtt_us_sum"));
+    }
+
+    #[test]
+    fn a_field_speaks_of_its_own_end() {
+        let doc = |name: &str| field(Table::L4Flows, name).unwrap().doc;
+        assert_eq!(doc("client_port"), "port of the client; absent where folded");
+        assert_eq!(doc("server_process"), "command name of the process at the server");
+        assert_eq!(doc("zone"), "zone of either end");
+        let all = fields(Table::L4Flows);
+        let turned = |f: &&Field| matches!(f.side, Side::Client | Side::Server | Side::Either);
+        for f in all.iter().filter(turned) {
+            assert!(
+                !f.doc.contains("local") && !f.doc.contains("observed"),
+                "{}: {}",
+                f.name,
+                f.doc
+            );
+        }
     }
 }

@@ -6,12 +6,14 @@
 mod arrow;
 mod columns;
 mod fields;
+mod losses;
 mod metrics;
 pub mod typescript;
 
 pub use arrow::{arrow_schema, metadata_key, stored_schema, wire_schema};
 pub use columns::{Column, ColumnType, L4_FLOWS, Merge, Origin, Table, Unit};
 pub use fields::{Field, FieldKind, Side, field, fields, is_known_field};
+pub use losses::{LOSSES, LossMeaning, loss_meaning};
 pub use metrics::{Formula, L4_METRICS, Metric, metric, metrics};
 
 /// Version of the stored and sent columns. A reader accepts every version up to its own and

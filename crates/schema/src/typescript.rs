@@ -65,7 +65,7 @@ pub fn module() -> String {
             ("side", quote(&tag(&f.side))),
             ("column", quote(f.column)),
             ("is_key", f.is_key.to_string()),
-            ("doc", quote(f.doc)),
+            ("doc", quote(&f.doc)),
         ]);
         let _ = writeln!(out, "  {entry},");
     }

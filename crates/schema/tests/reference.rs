@@ -2,7 +2,7 @@
 
 use expect_test::expect_file;
 use weir_model::Layer;
-use weir_schema::{Formula, Table, Unit, metrics};
+use weir_schema::{Formula, LOSSES, LossMeaning, Table, Unit, metrics};
 
 fn unit(unit: Unit) -> &'static str {
     match unit {
@@ -70,4 +70,20 @@ fn columns_and_metrics() {
         }
     }
     expect_file!["../../../docs/reference/columns.md"].assert_eq(&page);
+}
+
+#[test]
+fn losses() {
+    let mut page = String::from(
+        "# Reference: losses\n\n\
+         Made from `crates/schema` by `make generate`.\n\n\
+         Every place where something can go missing counts it, once. The counts travel with the \
+         data: each answer of the API has those of its range under `incomplete`, the status page \
+         and `/metrics` have those since the start.\n\n\
+         | component | reason | meaning |\n|---|---|---|\n",
+    );
+    for LossMeaning { component, reason, meaning } in LOSSES {
+        page.push_str(&format!("| `{component}` | `{reason}` | {meaning} |\n"));
+    }
+    expect_file!["../../../docs/reference/losses.md"].assert_eq(&page);
 }

@@ -97,16 +97,20 @@ pub fn losses_of(losses: Vec<(String, Loss)>) -> Vec<Incomplete> {
             }
         }
     }
-    let entry = |((kind, component, reason), (count, agents)): ((LossKind, _, _), (_, Vec<_>))| {
-        let kind = match kind {
-            LossKind::Lost => "lost",
-            LossKind::Dropped => "dropped",
-            LossKind::Discarded => "discarded",
+    let entry =
+        |((kind, component, reason), (count, agents)): ((_, String, String), (_, Vec<_>))| {
+            let kind = match kind {
+                LossKind::Lost => "lost",
+                LossKind::Dropped => "dropped",
+                LossKind::Discarded => "discarded",
+            };
+            let names = name_some(&agents);
+            let message = match weir_schema::loss_meaning(&component, &reason) {
+                Some(meaning) => format!("{meaning} ({names})"),
+                None => format!("{count} {kind} by {component} on {names}: {reason}"),
+            };
+            Incomplete { kind: kind.to_owned(), component, reason, count, message }
         };
-        let names = name_some(&agents);
-        let message = format!("{count} {kind} by {component} on {names}: {reason}");
-        Incomplete { kind: kind.to_owned(), component, reason, count, message }
-    };
     merged.into_iter().map(entry).collect()
 }
 
@@ -176,9 +180,15 @@ mod tests {
         let texts: Vec<_> = merged.iter().map(|entry| entry.message.as_str()).collect();
         assert_eq!(
             texts,
-            ["1 lost by probe_tcp on a: busy", "6 lost by probe_tcp on a, b: map_full"]
+            ["1 lost by probe_tcp on a: busy", "6 lost by probe_tcp on a, b: map_full"],
+            "what a newer agent counts"
         );
         assert_eq!(merged[1].count, 6);
+        let known = losses_of(vec![loss("a", "close_missed", 4)]);
+        assert_eq!(
+            known[0].message,
+            "connections whose last reading is missing: they went away unseen (a)"
+        );
     }
 
     #[test]

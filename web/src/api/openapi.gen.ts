@@ -477,7 +477,7 @@ export interface components {
             local_region: string | null;
             /** @description Service that the local end answers for */
             local_service: string | null;
-            /** @description kind of the local workload */
+            /** @description kind of the workload of the local end */
             local_workload_kind: string | null;
             /** @description zone of the local end */
             local_zone: string | null;
@@ -530,7 +530,7 @@ export interface components {
             remote_region: string | null;
             /** @description Service that the other end answers for */
             remote_service: string | null;
-            /** @description kind of the remote workload */
+            /** @description kind of the workload of the other end */
             remote_workload_kind: string | null;
             /** @description zone of the other end */
             remote_zone: string | null;

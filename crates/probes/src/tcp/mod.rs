@@ -71,6 +71,10 @@ const REASONS: [&str; raw::TCP_LOSS_REASONS as usize] =
 /// program on the same CPU. State changes that suffer this are made up for (`tcp.bpf.c`).
 const NOT_RUN: &str = "reset_missed";
 
+pub(crate) fn loss_reasons() -> impl Iterator<Item = (&'static str, &'static str)> {
+    REASONS.into_iter().chain([NOT_RUN]).map(|reason| (COMPONENT, reason))
+}
+
 pub(crate) struct TcpProbe {
     // Fields are dropped in this order: links before the programs they hold.
     _hooks: Vec<Link>,

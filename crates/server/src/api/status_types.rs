@@ -129,7 +129,7 @@ pub struct FieldSchema {
     pub column: &'static str,
     /// Identity: it can be grouped by and has facets.
     pub is_key: bool,
-    pub doc: &'static str,
+    pub doc: String,
 }
 
 /// One metric.

@@ -1,0 +1,95 @@
+//! What each loss counter means, in a sentence for the person who reads the numbers.
+
+/// Why something is missing: who counted it, under which reason, and what that means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LossMeaning {
+    pub component: &'static str,
+    pub reason: &'static str,
+    pub meaning: &'static str,
+}
+
+const fn loss(component: &'static str, reason: &'static str, meaning: &'static str) -> LossMeaning {
+    LossMeaning { component, reason, meaning }
+}
+
+/// Every reason that a component of the agent counts.
+pub const LOSSES: &[LossMeaning] = &[
+    loss(
+        "probe_tcp",
+        "sockets_full",
+        "connections not counted: the table of watched sockets was full",
+    ),
+    loss("probe_tcp", "sums_full", "readings not counted: the kernel's table of sums was full"),
+    loss(
+        "probe_tcp",
+        "listeners_full",
+        "servers that may stay unnamed: the table of listeners was full",
+    ),
+    loss(
+        "probe_tcp",
+        "close_missed",
+        "connections whose last reading is missing: they went away unseen",
+    ),
+    loss("probe_tcp", "reset_missed", "resets not counted: the kernel could not run the program"),
+    loss("probe_udp", "socket_state", "datagrams not counted: no memory for the socket's state"),
+    loss("probe_udp", "sums_full", "datagrams not counted: the kernel's table of sums was full"),
+    loss(
+        "probe_udp",
+        "remote_unknown",
+        "datagrams counted without their remote end, which was not to be seen",
+    ),
+    loss(
+        "probe_udp",
+        "listeners_full",
+        "servers that may stay unnamed: the table of listeners was full",
+    ),
+    loss(
+        "probe_dns",
+        "dns_ring_full",
+        "DNS answers not read: the ring buffer was full; some remote ends may lack a name",
+    ),
+    loss(
+        "probe_dns",
+        "dns_unreadable",
+        "DNS answers not read: their buffer was not to be found; some remote ends may lack a name",
+    ),
+    loss("dns", "malformed", "DNS answers left out: they are no DNS messages"),
+    loss("dns", "truncated", "DNS answers left out: they were cut short"),
+    loss(
+        "dns",
+        "addresses_max",
+        "resolved addresses forgotten early: the table was full; some remote ends may lack a name",
+    ),
+    loss(
+        "identity",
+        "cgroups_max",
+        "looks for containers that ended early: there are too many cgroups; some containers may lack a name",
+    ),
+    loss(
+        "window",
+        "source_error",
+        "reads of the kernel's tables that failed: their numbers come with a later window",
+    ),
+    loss("window", "flows_max", "flows summed up under one remote end: the window held too many"),
+    loss("window", "encode", "rows that did not fit the schema"),
+    loss(
+        "window",
+        "queue_full",
+        "rows thrown away: the agent could not store them as fast as they came",
+    ),
+    loss("spool", "encode", "rows that could not be written as a batch"),
+    loss(
+        "spool",
+        "full",
+        "rows thrown away: the server was away for longer than the spool has room for",
+    ),
+    loss("spool", "unreadable", "rows of spooled batches that could not be read back from disk"),
+    loss("transport", "rejected", "rows that the server refused; the agent's log has the reason"),
+    loss("agent", "other", "counted without a name: there are too many different reasons"),
+];
+
+/// The meaning of a counter; `None` for what a newer agent counts.
+pub fn loss_meaning(component: &str, reason: &str) -> Option<&'static str> {
+    let found = LOSSES.iter().find(|l| l.component == component && l.reason == reason);
+    found.map(|loss| loss.meaning)
+}
