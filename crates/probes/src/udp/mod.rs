@@ -71,7 +71,7 @@ mod skel {
 }
 
 /// Component and reason, in the order of `enum udp_loss`.
-const REASONS: [(&str, &str); raw::UDP_LOSS_REASONS as usize] = [
+pub(crate) const REASONS: [(&'static str, &'static str); raw::UDP_LOSS_REASONS as usize] = [
     ("probe_udp", "socket_state"),
     ("probe_udp", "sums_full"),
     ("probe_udp", "remote_unknown"),

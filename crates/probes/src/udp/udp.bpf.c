@@ -167,7 +167,7 @@ int BPF_PROG(udp_pushed6, struct sock *sk, int result)
 static __always_inline void closing(struct udp_socket *socket)
 {
 	if (socket && socket->state == SOCKET_SET)
-		fold_closing(socket);
+		fold_or_lose(socket);
 }
 
 SEC("fentry/udp_lib_unhash")
@@ -241,7 +241,7 @@ static __always_inline void find_remote(struct traffic *traffic, struct sock *sk
 
 /*
  * Whether a connected socket's remote end is the first one that it dealt with: the common case,
- * for which two additions are all there is to do (a third of the price of the general way).
+ * for which one addition is all there is to do (a third of the price of the general way).
  */
 static __always_inline bool is_still_first(const struct udp_socket *socket, struct sock *sk)
 {
@@ -296,8 +296,7 @@ int BPF_PROG(udp_send_length, struct sock *sk, int result, int flags)
 	packets = segments_sent(sk, result);
 	socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	if (socket && result >= 0 && !udp_sock(sk)->pending && is_still_first(socket, sk)) {
-		__sync_fetch_and_add(&socket->counts.bytes[SENT], result);
-		__sync_fetch_and_add(&socket->counts.packets[SENT], packets);
+		add_to_socket(socket, SENT, result, packets);
 		return 0;
 	}
 	return call_sent(sk, result, packets);
@@ -369,8 +368,7 @@ int BPF_PROG(udp_recv_length, struct sock *sk, int result, int flags)
 	socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	if (!socket || socket->key.remote_port == DNS_PORT || !is_still_first(socket, sk))
 		return call_received(sk, result, flags);
-	__sync_fetch_and_add(&socket->counts.bytes[RECEIVED], result);
-	__sync_fetch_and_add(&socket->counts.packets[RECEIVED], 1);
+	add_to_socket(socket, RECEIVED, result, 1);
 	return 0;
 }
 

@@ -6,7 +6,7 @@
  * without locks. When a datagram is seen, and how its ends are found, is udp.bpf.c's.
  *
  * The first remote end that a socket deals with is counted in the socket's own storage: a compare
- * and two additions. Most sockets never have a second one (every client does, and every connected
+ * and an addition. Most sockets never have a second one (every client does, and every connected
  * socket). Datagrams of further remote ends are summed by key straight away.
  */
 #ifndef WEIR_UDP_SUMS_BPF_H
@@ -25,9 +25,17 @@ enum way {
 	RECEIVED,
 };
 
-struct counts {
-	__u64 bytes[2];
-	__u64 packets[2];
+/*
+ * Bytes and packets of one way in one number, so that counting is one atomic addition: packets in
+ * the low bits, bytes above. It is emptied into the sums when half the packets' bits are used: no
+ * packet has more bytes than fit beside it then, and no CPUs are enough to use the other half up.
+ */
+typedef __u64 packed_count;
+
+enum {
+	PACKETS_BITS = 24,
+	PACKETS_HALF = 1 << (PACKETS_BITS - 1),
+	PACKETS_MASK = (1 << PACKETS_BITS) - 1,
 };
 
 enum socket_state {
@@ -50,7 +58,7 @@ enum socket_flag {
 
 /* The socket and the first remote end that it dealt with. */
 struct udp_socket {
-	struct counts counts;
+	packed_count counts[2];
 	struct udp_key key;
 	union address local;
 	char comm[COMM_BYTES];
@@ -152,15 +160,10 @@ static __always_inline bool is_unspecified(const union address *address)
 		(address->words[2] == bpf_htonl(0xffff) && address->words[3] == 0));
 }
 
-static __always_inline void add_counts(struct counts *counts, const struct traffic *traffic)
+/* Gives what was counted before. */
+static __always_inline packed_count add_packed(packed_count *count, __u32 bytes, __u32 packets)
 {
-	if (traffic->way == SENT) {
-		__sync_fetch_and_add(&counts->bytes[SENT], traffic->bytes);
-		__sync_fetch_and_add(&counts->packets[SENT], traffic->packets);
-	} else {
-		__sync_fetch_and_add(&counts->bytes[RECEIVED], traffic->bytes);
-		__sync_fetch_and_add(&counts->packets[RECEIVED], traffic->packets);
-	}
+	return __sync_fetch_and_add(count, (__u64)bytes << PACKETS_BITS | packets);
 }
 
 /* Whether the traffic is with the socket's first remote end, as far as that is set. */
@@ -292,6 +295,65 @@ static __always_inline void add_to_sum(struct udp_sum *sum, const struct traffic
 	}
 }
 
+static __always_inline packed_count take(packed_count *count)
+{
+	return *count ? __sync_lock_test_and_set(count, 0) : 0;
+}
+
+/*
+ * Moves what a socket counted to the sum of its key. What two CPUs take at once, one of them
+ * gets. Where there is no room it stays in the socket: false.
+ */
+static __always_inline bool fold_into(void *sums, struct udp_socket *socket)
+{
+	struct udp_sum *sum = find_sum(sums, &socket->key, &socket->local, socket->comm);
+	packed_count sent, received;
+
+	if (!sum)
+		return false;
+	sent = take(&socket->counts[SENT]);
+	received = take(&socket->counts[RECEIVED]);
+	__sync_fetch_and_add(&sum->bytes_sent, sent >> PACKETS_BITS);
+	__sync_fetch_and_add(&sum->bytes_received, received >> PACKETS_BITS);
+	__sync_fetch_and_add(&sum->packets_sent, sent & PACKETS_MASK);
+	__sync_fetch_and_add(&sum->packets_received, received & PACKETS_MASK);
+	return true;
+}
+
+static __always_inline bool fold(struct udp_socket *socket)
+{
+	if (!(socket->counts[SENT] | socket->counts[RECEIVED]))
+		return true;
+	return sums_in_use ? fold_into(&sums_1, socket) : fold_into(&sums_0, socket);
+}
+
+/* What finds no room in the sums, and cannot stay, is lost. */
+static __noinline int fold_or_lose(struct udp_socket *socket)
+{
+	packed_count sent, received;
+
+	if (fold(socket))
+		return 0;
+	sent = take(&socket->counts[SENT]);
+	received = take(&socket->counts[RECEIVED]);
+	count_loss(UDP_LOSS_SUMS_FULL, (sent & PACKETS_MASK) + (received & PACKETS_MASK));
+	return 0;
+}
+
+static __always_inline void add_to_socket(struct udp_socket *socket, enum way way, __u32 bytes,
+					  __u32 packets)
+{
+	packed_count *count = way == SENT ? &socket->counts[SENT] : &socket->counts[RECEIVED];
+
+	if (add_packed(count, bytes, packets) & PACKETS_HALF)
+		fold_or_lose(socket);
+}
+
+static __always_inline void add_traffic(struct udp_socket *socket, const struct traffic *traffic)
+{
+	add_to_socket(socket, traffic->way, traffic->bytes, traffic->packets);
+}
+
 /* Remembered from the first datagram on, so that a window that begins with an answer is right. */
 static __always_inline enum udp_role role_of_further(struct sock *sk, bool is_adopted,
 						     const struct traffic *traffic)
@@ -354,7 +416,7 @@ static __always_inline void set_socket(struct sock *sk, struct udp_socket *socke
 	enum udp_role role = role_at_first_sight(sk, socket->flags & SOCKET_ADOPTED, traffic);
 
 	identify(socket, sk, traffic, role);
-	add_counts(&socket->counts, traffic);
+	add_traffic(socket, traffic);
 	__sync_lock_test_and_set(&socket->state, SOCKET_SET);
 	if (role == UDP_ROLE_SERVER && !is_connected(sk))
 		tell_listener(sk, socket);
@@ -391,7 +453,7 @@ static __noinline int count_other(struct sock *sk, const struct traffic *traffic
 		return 0;
 	}
 	if (is_first_remote(socket, traffic)) {
-		add_counts(&socket->counts, traffic);
+		add_traffic(socket, traffic);
 		return 0;
 	}
 	if (!(socket->flags & SOCKET_HAS_MORE_REMOTES))
@@ -405,51 +467,9 @@ static __always_inline void count(struct sock *sk, struct udp_socket *socket,
 	if (!traffic->is_remote_known && !(socket && is_first_remote(socket, traffic)))
 		count_loss(UDP_LOSS_REMOTE_UNKNOWN, traffic->packets);
 	if (socket && is_first_remote(socket, traffic))
-		add_counts(&socket->counts, traffic);
+		add_traffic(socket, traffic);
 	else
 		count_other(sk, traffic);
-}
-
-static __always_inline __u64 take(__u64 *counter)
-{
-	return *counter ? __sync_lock_test_and_set(counter, 0) : 0;
-}
-
-/*
- * Moves what a socket counted to the sum of its key. What two CPUs take at once, one of them
- * gets. Where there is no room it stays in the socket: false.
- */
-static __always_inline bool fold_into(void *sums, struct udp_socket *socket)
-{
-	struct udp_sum *sum = find_sum(sums, &socket->key, &socket->local, socket->comm);
-	struct counts *counts = &socket->counts;
-
-	if (!sum)
-		return false;
-	__sync_fetch_and_add(&sum->bytes_sent, take(&counts->bytes[SENT]));
-	__sync_fetch_and_add(&sum->bytes_received, take(&counts->bytes[RECEIVED]));
-	__sync_fetch_and_add(&sum->packets_sent, take(&counts->packets[SENT]));
-	__sync_fetch_and_add(&sum->packets_received, take(&counts->packets[RECEIVED]));
-	return true;
-}
-
-static __always_inline bool fold(struct udp_socket *socket)
-{
-	const struct counts *counts = &socket->counts;
-
-	if (!(counts->packets[SENT] | counts->packets[RECEIVED] | counts->bytes[SENT] |
-	      counts->bytes[RECEIVED]))
-		return true;
-	return sums_in_use ? fold_into(&sums_1, socket) : fold_into(&sums_0, socket);
-}
-
-/* The last time: what finds no room is lost. */
-static __always_inline void fold_closing(struct udp_socket *socket)
-{
-	const struct counts *counts = &socket->counts;
-
-	if (!fold(socket))
-		count_loss(UDP_LOSS_SUMS_FULL, counts->packets[SENT] + counts->packets[RECEIVED]);
 }
 
 #endif
