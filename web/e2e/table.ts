@@ -32,7 +32,12 @@ export function exactNumber(text: string | undefined): number | null {
   return Number(text.replaceAll(',', '').replace(/[^\d.-].*$/, ''));
 }
 
-/** As the screen rounds: three digits after the point. */
+const threeDigits = new Intl.NumberFormat('en-US', {
+  maximumFractionDigits: 3,
+  useGrouping: false,
+});
+
+/** As the screen rounds: three digits after the point, halves up as decimals (toFixed is binary). */
 export function rounded(value: number | null | undefined): number | null {
-  return value === null || value === undefined ? null : Number(value.toFixed(3));
+  return value === null || value === undefined ? null : Number(threeDigits.format(value));
 }

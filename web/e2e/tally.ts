@@ -1,5 +1,13 @@
-// The closing line that scripts read: how many passed, failed and were skipped, and why.
+// The closing lines that scripts read: what failed and why, how many passed, failed, were skipped.
 import type { Reporter, TestModule } from 'vitest/node';
+
+const failureCharsMax = 2000;
+
+/** The last thing in a long log is what somebody sees of it. */
+function tellFailure(name: string, errors: readonly { message: string; diff?: string }[]): void {
+  for (const { message, diff = '' } of errors)
+    console.log(`failed: ${name}: ${message}\n${diff}`.slice(0, failureCharsMax));
+}
 
 export default class Tally implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
@@ -11,6 +19,7 @@ export default class Tally implements Reporter {
         const result = test.result();
         counts[result.state] += 1;
         if (result.state === 'skipped' && result.note) reasons.add(result.note);
+        if (result.state === 'failed') tellFailure(test.fullName, result.errors);
       }
     }
     for (const reason of reasons) console.log(`skipped: ${reason}`);
