@@ -15,6 +15,7 @@ mod metrics;
 mod options;
 mod problem;
 mod server;
+mod serving;
 mod state;
 mod suggest;
 mod ui;

@@ -37,6 +37,8 @@ impl Options {
 pub struct Limits {
     /// Open connections; more wait in the system's accept queue.
     pub connections_max: usize,
+    /// Longest time for the head of a request to arrive, and for a connection to lie idle.
+    pub head_time_max: Duration,
     /// Questions that run at once; more wait.
     pub questions_max: usize,
     /// Longest wait for a question's turn; then 503 with Retry-After.
@@ -73,6 +75,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 1_024,
+            head_time_max: Duration::from_secs(30),
             questions_max: 4,
             question_wait_max: Duration::from_secs(10),
             ingests_max: 2,

@@ -1,6 +1,5 @@
 //! The server as a thing that starts and stops.
 
-use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,6 +19,7 @@ use crate::listener::BoundedListener;
 use crate::metrics::{Metrics, MetricsSource};
 use crate::options::{AuthMode, Options};
 use crate::problem::chain;
+use crate::serving::serve;
 use crate::state::{AppState, Inner};
 
 /// Wall clock, Unix milliseconds.
@@ -125,8 +125,8 @@ impl Server {
         let maintenance = tokio::spawn(maintain(state.clone(), stopped.clone()));
         let listener = BoundedListener::new(listener, state.options.limits.connections_max);
         let router = api::router(state.clone());
-        let serve = axum::serve(listener, router).with_graceful_shutdown(until(stopped));
-        let serving = tokio::spawn(serve.into_future());
+        let head_time_max = state.options.limits.head_time_max;
+        let serving = tokio::spawn(serve(listener, router, head_time_max, stopped));
         Ok(Running { state, local_addr, stop, serving, maintenance })
     }
 }
@@ -181,7 +181,7 @@ pub struct Running {
     state: AppState,
     local_addr: SocketAddr,
     stop: watch::Sender<bool>,
-    serving: JoinHandle<io::Result<()>>,
+    serving: JoinHandle<()>,
     maintenance: JoinHandle<()>,
 }
 
@@ -203,8 +203,7 @@ impl Running {
         let wait = self.state.options.limits.stop_wait_max;
         let serving_abort = self.serving.abort_handle();
         match timeout(wait, self.serving).await {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => tracing::error!(%error, "serving ended with an error"),
+            Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "serving broke off"),
             Err(_) => {
                 serving_abort.abort();

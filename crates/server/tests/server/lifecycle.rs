@@ -75,6 +75,26 @@ async fn a_server_starts_serves_and_stops() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_never_ends_a_request_is_hung_up_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits { head_time_max: Duration::from_millis(300), ..Limits::default() };
+    let (server, _store) = limited(&dir, any_port(), limits);
+    let running = server.start().await.unwrap();
+    let addr = running.local_addr();
+    let read_to_end = move |sent: &'static [u8]| {
+        let mut stream = TcpStream::connect(addr).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(sent).unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+    };
+    for sent in [&b"GET /healthz HTTP/1.1\r\nHost"[..], b""] {
+        tokio::task::spawn_blocking(move || read_to_end(sent)).await.unwrap();
+    }
+    assert!(fetch(addr, "/healthz").await.starts_with("HTTP/1.1 200"));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_idle_connection_does_not_hold_a_stop_up() {
     let dir = tempfile::tempdir().unwrap();
     let (server, _store) = server(&dir, any_port());
