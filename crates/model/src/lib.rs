@@ -7,6 +7,7 @@ mod counters;
 mod dns;
 mod entity;
 mod flow;
+mod l7;
 mod loss;
 
 pub use counters::{L4Counters, Samples, Signal, SignalSet};
@@ -16,4 +17,5 @@ pub use flow::{
     Direction, Endpoint, Family, L4Record, ListenRecord, Netns, Perspective, Process, Role,
     Transport,
 };
+pub use l7::{Exchange, L7Ends, L7Protocol, Outcome, Payload, Way};
 pub use loss::{Loss, LossKind};
