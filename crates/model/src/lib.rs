@@ -9,6 +9,7 @@ mod entity;
 mod flow;
 mod l7;
 mod loss;
+mod sketch;
 
 pub use counters::{L4Counters, Samples, Signal, SignalSet};
 pub use dns::DnsMessage;
@@ -19,3 +20,4 @@ pub use flow::{
 };
 pub use l7::{Exchange, L7Ends, L7Protocol, Outcome, Payload, Way};
 pub use loss::{Loss, LossKind};
+pub use sketch::{SKETCH_US_MAX, Sketch, SketchError};
