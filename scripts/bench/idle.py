@@ -11,7 +11,7 @@ import sys
 import time
 
 from collectors import WINDOW_SECONDS
-from lab import CLIENT_CPU, SERVER, SERVER_CPU, Failed, Lab, run, wait_for
+from lab import BpfStatistics, CLIENT_CPU, SERVER, SERVER_CPU, Failed, Lab, run, wait_for
 
 CONNECTIONS_PER_PROCESS = 15_000  # below the usual limit of open files
 FIRST_PORT = 6000
@@ -80,6 +80,13 @@ def map_mib(weir):
     return sum(int(each["bytes_memlock"]) for each in maps if each["id"] in used) / 2**20
 
 
+def share_of_core(used):
+    """Seconds used over a few windows, per cent of one core."""
+    before, began = used(), time.monotonic()
+    time.sleep(WINDOWS * WINDOW_SECONDS)
+    return 100 * (used() - before) / (time.monotonic() - began)
+
+
 def measure(weir, connections, say):
     """One run; gives the figures of B4."""
     with Lab() as lab:
@@ -91,10 +98,9 @@ def measure(weir, connections, say):
         with_weir = steady_kernel_mib()
         fixed = map_mib(weir)
         weir.align(WINDOW_SECONDS)
-        cpu, bpf, began = weir.cpu(), weir.bpf(), time.monotonic()
-        time.sleep(WINDOWS * WINDOW_SECONDS)
-        seconds = time.monotonic() - began
-        cpu, bpf = weir.cpu() - cpu, weir.bpf() - bpf
+        cpu = share_of_core(weir.cpu)
+        with BpfStatistics():  # apart, because they cost time themselves
+            bpf = share_of_core(weir.bpf)
         totals = weir.api("summary", level="process", perspective="server",
                           filter=f"server_port:[{FIRST_PORT} - {FIRST_PORT + 99}]",
                           metrics="active_connections",
@@ -107,5 +113,5 @@ def measure(weir, connections, say):
     return {"connections": connections, "sockets": sockets, "rss_mib": resident,
             "peak_rss_mib": peak, "kernel_mib": kernel, "fixed_maps_mib": fixed,
             "kernel_bytes_per_socket": (kernel - fixed) * 2**20 / sockets,
-            "agent_core_percent": 100 * cpu / seconds, "bpf_core_percent": 100 * bpf / seconds,
+            "agent_core_percent": cpu, "bpf_core_percent": bpf,
             "active_connections_seen": totals.get("active_connections")}
