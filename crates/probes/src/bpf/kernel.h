@@ -156,6 +156,7 @@ struct sock {
 	__u16 sk_type;
 	__u8 sk_shutdown;
 	__u8 sk_userlocks : 4;
+	__u8 sk_kern_sock : 1;
 	int sk_err;
 	struct sock_cgroup_data sk_cgrp_data;
 };

@@ -9,27 +9,36 @@
 //!
 //! UDP sockets have no byte counters, so something must run for each datagram. What was looked
 //! at, in nanoseconds a run as `kernel.bpf_stats_enabled` counts them on 6.18 (2 shared virtual
-//! cores, minimum of several runs; an empty program counts 33):
+//! cores, 200-byte datagrams of iperf3 through a veth pair; the least of several runs, of which
+//! others on the busy machine come to half as much again):
 //!
 //! | hooks | send | receive | TCP pays | exact |
 //! |---|---|---|---|---|
 //! | `functions`: fentry, fexit of UDP's own | - | - | nothing | yes |
-//! | `calls`: `sock_{send,recv}_length`, connected | 66 | 64 | 35 to 75 a call | bytes |
-//! | and `cgroup/{send,recv}msg{4,6}`, not connected | 92 + 43 | 69 + 43 | the same | bytes |
+//! | `calls`: `sock_{send,recv}_length`, a program that does nothing | 44 | 41 | 44 a call | - |
+//! | the same, busy connected socket (`udp_hot.bpf.h`) | 64 | 52 | 31 to 48 a call | bytes |
+//! | the same, connected socket, counted in its storage | 97 | 96 | the same | bytes |
+//! | and `cgroup/{send,recv}msg{4,6}`, not connected | 129 + 62 | 92 + 56 | the same | bytes |
 //! | `cgroup_skb`, leaving early when it is not UDP | - | - | 32 to 38 a packet | see below |
-//! | `tc`: the minimal counter of `make bench` | 82 | 82 | 82 a packet | no process |
+//! | `tc`: the minimal counter of `make bench` | 92 | 92 | 82 a packet | no process |
 //!
-//! (`functions` cannot be attached on the machine that was measured.) With iperf3 sending 200-byte
-//! datagrams as fast as it can, `calls` took 0.10 s per million datagrams and the `tc` counter at
-//! both ends 0.17 s. With bulk TCP, whose packets are 64 KiB there, `calls` took 1.1 to 1.5 ms per
-//! GB, the `tc` counter 5 ms.
+//! (`functions` cannot be attached on the machine that was measured; what is not connected was
+//! measured with a Python loop, which leaves less in the caches.)
+//!
+//! The floor of `calls` is two empty programs a datagram, 85 of the 184 that the `tc` counter costs
+//! at both ends: less than half of its price leaves 7 for all the work, and one program sees one
+//! end only. Above the floor, finding the slot takes 3 to 6, comparing the remote end and adding
+//! 8 to 11, asking whether datagrams are corked, segmented or merged 3, and on sending the number
+//! of the system call, which tells whether to look for a message that asks for segments, 3 to 6.
+//! bpf_sk_storage_get() alone would be 20 to 25. With bulk TCP, whose packets are 64 KiB there,
+//! `calls` takes 1.1 to 1.5 ms per GB, the `tc` counter 5 ms.
 //!
 //! `functions` is the choice wherever the kernel lets functions be hooked, as those of
 //! distributions do: each runs for UDP alone and has the packet at hand, so that segmentation,
 //! merging, truncated reads, corking, v4-mapped addresses and the address of sockets bound to none
 //! are right without a special case. `calls` is for kernels without (no ftrace, as in many
 //! microVMs). It looks at the results of calls, of which TCP's are most, so it costs each of them
-//! something.
+//! something, unless UDP is off (`Options::udp`).
 //! `cgroup_skb` would cost each TCP packet something, which is as much for the largest packets and
 //! forty times as much for those of 1500 bytes; it counts what the socket then drops for want of
 //! room, sees translated addresses, and knows no process. Nothing that runs for UDP alone is exact
@@ -71,7 +80,7 @@ mod skel {
 }
 
 /// Component and reason, in the order of `enum udp_loss`.
-pub(crate) const REASONS: [(&'static str, &'static str); raw::UDP_LOSS_REASONS as usize] = [
+pub(crate) const REASONS: [(&str, &str); raw::UDP_LOSS_REASONS as usize] = [
     ("probe_udp", "socket_state"),
     ("probe_udp", "sums_full"),
     ("probe_udp", "remote_unknown"),

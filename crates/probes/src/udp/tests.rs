@@ -1,5 +1,7 @@
 //! The UDP programs against sockets that know what they sent and received. Needs root.
 
+mod hot;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};

@@ -9,6 +9,7 @@
  * where functions cannot be hooked. Counting is udp_sums.bpf.h's.
  */
 #include "../dns/dns.bpf.h"
+#include "udp_calls.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -167,7 +168,7 @@ int BPF_PROG(udp_pushed6, struct sock *sk, int result)
 static __always_inline void closing(struct udp_socket *socket)
 {
 	if (socket && socket->state == SOCKET_SET)
-		fold_or_lose(socket);
+		fold_or_lose(socket, socket->counts);
 }
 
 SEC("fentry/udp_lib_unhash")
@@ -178,90 +179,6 @@ int BPF_PROG(udp_unhashed, struct sock *sk)
 }
 
 /* --- calls: what a send or receive call returned --- */
-
-/* Segments that a message asks for; the socket's option stands where it does not. */
-static __noinline int segments_asked(const struct call *call, int result, __u16 bytes)
-{
-	__u64 message = call->second;
-	struct user_msghdr header;
-
-	if (call->number == CALL_SENDMMSG) {
-		struct slot *slot = current_slot();
-
-		if (!slot)
-			return 1;
-		message = next_message(slot, call, result < 0);
-	}
-	if (!bpf_probe_read_user(&header, sizeof(header), (void *)message))
-		read_ancillary(&header, UDP_SEGMENT, &bytes, sizeof(bytes));
-	return datagrams(result, bytes);
-}
-
-static __always_inline __u32 segments_sent(struct sock *sk, int result)
-{
-	__u16 bytes = udp_sock(sk)->gso_size;
-	struct call call;
-
-	current_call(&call);
-	if (call.number == CALL_SENDMSG || call.number == CALL_SENDMMSG)
-		return segments_asked(&call, result, bytes);
-	return datagrams(result, bytes);
-}
-
-static __always_inline void note_corked(struct sock *sk, bool is_corked)
-{
-	struct udp_socket *socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-
-	if (!socket)
-		return;
-	if (is_corked)
-		__sync_fetch_and_or(&socket->flags, SOCKET_CORKED);
-	else
-		__sync_fetch_and_and(&socket->flags, ~SOCKET_CORKED);
-}
-
-/* The remote end of what a call passed: the socket's, or what a hook below put into the slot. */
-static __always_inline void find_remote(struct traffic *traffic, struct sock *sk,
-					const struct udp_socket *socket)
-{
-	bool names_remotes = socket && (socket->flags & SOCKET_NAMES_REMOTES);
-	struct slot *slot;
-
-	if (!is_connected(sk) || names_remotes) {
-		slot = current_slot();
-		if (slot && take_slot(slot, sk, traffic))
-			return;
-	}
-	if (is_connected(sk)) {
-		remote_address(&traffic->remote.address, sk, TYPED);
-		traffic->remote.port = remote_port(sk, TYPED);
-		traffic->is_remote_known = true;
-	}
-}
-
-/*
- * Whether a connected socket's remote end is the first one that it dealt with: the common case,
- * for which one addition is all there is to do (a third of the price of the general way).
- */
-static __always_inline bool is_still_first(const struct udp_socket *socket, struct sock *sk)
-{
-	const union address *first = (const union address *)socket->key.remote;
-
-	if (!is_connected(sk) || socket->state != SOCKET_SET ||
-	    socket->flags & (SOCKET_NAMES_REMOTES | SOCKET_CORKED))
-		return false;
-	if (sk->__sk_common.skc_family == AF_INET6) {
-		union address remote;
-
-		remote_address(&remote, sk, TYPED);
-		if (!is_same_address(first, &remote))
-			return false;
-	} else if (!address_is_mapped(first) || first->words[3] != sk->__sk_common.skc_daddr) {
-		return false;
-	}
-	return socket->key.remote_port == remote_port(sk, TYPED) ||
-	       (fold_client_port && socket->key.role == UDP_ROLE_SERVER);
-}
 
 /*
  * Any send call. A datagram that is put together from several calls counts with the first of
@@ -285,8 +202,8 @@ static __noinline int call_sent(struct sock *sk, int result, __u32 packets)
 	return 0;
 }
 
-SEC("tp_btf/sock_send_length")
-int BPF_PROG(udp_send_length, struct sock *sk, int result, int flags)
+/* A send call on a socket that has no slot, or may not use it this time. */
+static __noinline int send_ended(struct sock *sk, int result)
 {
 	struct udp_socket *socket;
 	__u32 packets;
@@ -295,42 +212,30 @@ int BPF_PROG(udp_send_length, struct sock *sk, int result, int flags)
 		return 0;
 	packets = segments_sent(sk, result);
 	socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	if (socket && result >= 0 && !udp_sock(sk)->pending && is_still_first(socket, sk)) {
-		add_to_socket(socket, SENT, result, packets);
+	if (!socket || result < 0 || udp_sock(sk)->pending || !is_still_first(socket, sk))
+		return call_sent(sk, result, packets);
+	if (add_to_socket(socket, SENT, result, packets) >= HOT_AFTER)
+		heat(sk, socket);
+	return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(udp_send_length, struct sock *sk, int result, int flags)
+{
+	struct hot_socket *hot = hot_of(sk);
+
+	if (sk->sk_protocol != IPPROTO_UDP)
 		return 0;
-	}
-	return call_sent(sk, result, packets);
+	if (result < 0 || !is_hot(hot, sk) || udp_sock(sk)->pending)
+		return send_ended(sk, result);
+	add_hot(sk, hot, SENT, result, segments_sent(sk, result));
+	return 0;
 }
 
-/* Datagrams that GRO merged: the size of each is told in an ancillary message. */
-static __noinline int segments_received(int result)
+/* Failed, empty, only peeked at, or of more than one datagram, maybe. */
+static __always_inline bool is_special_receive(struct sock *sk, int result, int flags)
 {
-	struct slot *slot = current_slot();
-	struct user_msghdr header;
-	struct call call;
-	__s32 bytes = 0;
-	__u64 message;
-
-	current_call(&call);
-	if (!slot || (call.number != CALL_RECVMSG && call.number != CALL_RECVMMSG))
-		return 1;
-	message = call.second;
-	if (call.number == CALL_RECVMMSG)
-		message = next_message(slot, &call, false);
-	if (!bpf_probe_read_user(&header, sizeof(header), (void *)message))
-		read_ancillary(&header, UDP_GRO, &bytes, sizeof(bytes));
-	return datagrams(result, bytes);
-}
-
-/* The call ends here: so does the vector it worked on. */
-static __always_inline void receive_failed(struct sock *sk)
-{
-	struct slot *slot = current_slot();
-
-	if (slot) {
-		slot->sk = 0;
-		slot->vector = 0;
-	}
+	return result <= 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || receives_merged(sk);
 }
 
 /* Any receive call. */
@@ -356,19 +261,33 @@ static __noinline int call_received(struct sock *sk, int result, int flags)
 	return 0;
 }
 
-SEC("tp_btf/sock_recv_length")
-int BPF_PROG(udp_recv_length, struct sock *sk, int result, int flags)
+/* A receive call on a socket that has no slot, or may not use it this time. */
+static __noinline int receive_ended(struct sock *sk, int result, int flags)
 {
 	struct udp_socket *socket;
 
 	if (!is_udp(sk))
 		return 0;
-	if (result <= 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || receives_merged(sk))
+	if (is_special_receive(sk, result, flags))
 		return call_received(sk, result, flags);
 	socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	if (!socket || socket->key.remote_port == DNS_PORT || !is_still_first(socket, sk))
 		return call_received(sk, result, flags);
-	add_to_socket(socket, RECEIVED, result, 1);
+	if (add_to_socket(socket, RECEIVED, result, 1) >= HOT_AFTER)
+		heat(sk, socket);
+	return 0;
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(udp_recv_length, struct sock *sk, int result, int flags)
+{
+	struct hot_socket *hot = hot_of(sk);
+
+	if (sk->sk_protocol != IPPROTO_UDP)
+		return 0;
+	if (!is_hot(hot, sk) || is_special_receive(sk, result, flags))
+		return receive_ended(sk, result, flags);
+	add_hot(sk, hot, RECEIVED, result, 1);
 	return 0;
 }
 
@@ -377,11 +296,19 @@ int BPF_PROG(udp_recv_length, struct sock *sk, int result, int flags)
  * found for a receive call that asks for it. The ends wait in the slot for the call's end.
  */
 static __always_inline void name_ends(struct bpf_sock_addr *ctx, const union address *remote,
-				      const union address *local)
+				      const union address *local, bool is_send)
 {
 	struct end end = { .address = *remote, .port = bpf_ntohs(ctx->user_port) };
 	struct slot *slot = current_slot();
 
+	if (is_send && ctx->sk->state == TCP_ESTABLISHED) {
+		if (is_own_remote(ctx->sk, &end)) {
+			if (slot && slot->sk == (__u64)ctx->sk)
+				slot->sk = 0;
+			return;
+		}
+		note_naming(ctx->sk);
+	}
 	if (slot)
 		fill_slot(slot, (struct sock *)ctx->sk, &end, local);
 }
@@ -394,18 +321,6 @@ static __always_inline void user_ip6(union address *out, const struct bpf_sock_a
 	out->words[3] = ctx->user_ip6[3];
 }
 
-/* Else the socket's own remote end would be believed, without a look at the slot. */
-static __always_inline void note_naming(struct bpf_sock *sk)
-{
-	struct udp_socket *socket;
-
-	if (sk->state != TCP_ESTABLISHED)
-		return;
-	socket = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (socket && !(socket->flags & SOCKET_NAMES_REMOTES))
-		__sync_fetch_and_or(&socket->flags, SOCKET_NAMES_REMOTES);
-}
-
 SEC("cgroup/sendmsg4")
 int udp_names4(struct bpf_sock_addr *ctx)
 {
@@ -413,8 +328,7 @@ int udp_names4(struct bpf_sock_addr *ctx)
 
 	address_from_ipv4(&remote, ctx->user_ip4);
 	address_from_ipv4(&local, ctx->msg_src_ip4);
-	name_ends(ctx, &remote, &local);
-	note_naming(ctx->sk);
+	name_ends(ctx, &remote, &local, true);
 	return 1;
 }
 
@@ -428,8 +342,7 @@ int udp_names6(struct bpf_sock_addr *ctx)
 	local.words[1] = ctx->msg_src_ip6[1];
 	local.words[2] = ctx->msg_src_ip6[2];
 	local.words[3] = ctx->msg_src_ip6[3];
-	name_ends(ctx, &remote, &local);
-	note_naming(ctx->sk);
+	name_ends(ctx, &remote, &local, true);
 	return 1;
 }
 
@@ -439,7 +352,7 @@ int udp_named4(struct bpf_sock_addr *ctx)
 	union address remote, local = {};
 
 	address_from_ipv4(&remote, ctx->user_ip4);
-	name_ends(ctx, &remote, &local);
+	name_ends(ctx, &remote, &local, false);
 	return 1;
 }
 
@@ -449,15 +362,21 @@ int udp_named6(struct bpf_sock_addr *ctx)
 	union address remote, local = {};
 
 	user_ip6(&remote, ctx);
-	name_ends(ctx, &remote, &local);
+	name_ends(ctx, &remote, &local, false);
 	return 1;
 }
 
 SEC("cgroup/sock_release")
 int udp_released(struct bpf_sock *sk)
 {
-	if (sk->protocol == IPPROTO_UDP)
-		closing(bpf_sk_storage_get(&sockets, sk, NULL, 0));
+	struct udp_socket *socket;
+
+	if (sk->protocol != IPPROTO_UDP)
+		return 1;
+	socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	closing(socket);
+	if (socket)
+		release_hot(sk, socket);
 	return 1;
 }
 
@@ -485,7 +404,9 @@ int udp_read_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (!sk)
 		return 0;
 	socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	if (socket && socket->state == SOCKET_SET)
-		fold(socket);
+	if (!socket || socket->state != SOCKET_SET)
+		return 0;
+	fold(socket, socket->counts);
+	read_hot(sk, socket);
 	return 0;
 }

@@ -301,18 +301,19 @@ static __always_inline packed_count take(packed_count *count)
 }
 
 /*
- * Moves what a socket counted to the sum of its key. What two CPUs take at once, one of them
- * gets. Where there is no room it stays in the socket: false.
+ * Moves what a socket counted, here or there, to the sum of its key. What two CPUs take at once,
+ * one of them gets. Where there is no room it stays where it is: false.
  */
-static __always_inline bool fold_into(void *sums, struct udp_socket *socket)
+static __always_inline bool fold_into(void *sums, const struct udp_socket *socket,
+				      packed_count *counts)
 {
 	struct udp_sum *sum = find_sum(sums, &socket->key, &socket->local, socket->comm);
 	packed_count sent, received;
 
 	if (!sum)
 		return false;
-	sent = take(&socket->counts[SENT]);
-	received = take(&socket->counts[RECEIVED]);
+	sent = take(&counts[SENT]);
+	received = take(&counts[RECEIVED]);
 	__sync_fetch_and_add(&sum->bytes_sent, sent >> PACKETS_BITS);
 	__sync_fetch_and_add(&sum->bytes_received, received >> PACKETS_BITS);
 	__sync_fetch_and_add(&sum->packets_sent, sent & PACKETS_MASK);
@@ -320,33 +321,37 @@ static __always_inline bool fold_into(void *sums, struct udp_socket *socket)
 	return true;
 }
 
-static __always_inline bool fold(struct udp_socket *socket)
+static __always_inline bool fold(const struct udp_socket *socket, packed_count *counts)
 {
-	if (!(socket->counts[SENT] | socket->counts[RECEIVED]))
+	if (!(counts[SENT] | counts[RECEIVED]))
 		return true;
-	return sums_in_use ? fold_into(&sums_1, socket) : fold_into(&sums_0, socket);
+	return sums_in_use ? fold_into(&sums_1, socket, counts) :
+			     fold_into(&sums_0, socket, counts);
 }
 
 /* What finds no room in the sums, and cannot stay, is lost. */
-static __noinline int fold_or_lose(struct udp_socket *socket)
+static __noinline int fold_or_lose(const struct udp_socket *socket, packed_count *counts)
 {
 	packed_count sent, received;
 
-	if (fold(socket))
+	if (fold(socket, counts))
 		return 0;
-	sent = take(&socket->counts[SENT]);
-	received = take(&socket->counts[RECEIVED]);
+	sent = take(&counts[SENT]);
+	received = take(&counts[RECEIVED]);
 	count_loss(UDP_LOSS_SUMS_FULL, (sent & PACKETS_MASK) + (received & PACKETS_MASK));
 	return 0;
 }
 
-static __always_inline void add_to_socket(struct udp_socket *socket, enum way way, __u32 bytes,
-					  __u32 packets)
+/* Gives how many packets were counted before. */
+static __always_inline __u32 add_to_socket(struct udp_socket *socket, enum way way, __u32 bytes,
+					   __u32 packets)
 {
 	packed_count *count = way == SENT ? &socket->counts[SENT] : &socket->counts[RECEIVED];
+	packed_count before = add_packed(count, bytes, packets);
 
-	if (add_packed(count, bytes, packets) & PACKETS_HALF)
-		fold_or_lose(socket);
+	if (before & PACKETS_HALF)
+		fold_or_lose(socket, socket->counts);
+	return before & PACKETS_MASK;
 }
 
 static __always_inline void add_traffic(struct udp_socket *socket, const struct traffic *traffic)
