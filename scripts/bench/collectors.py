@@ -18,6 +18,7 @@ import urllib.request
 
 from lab import (Failed, bpf_programs, bpf_seconds, cpu_seconds, peak_rss_mib, program_ids, run,
                  wait_for)
+from report import WITHOUT_UDP
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 # Parts of names, which the kernel cuts at 15 letters.
@@ -39,6 +40,10 @@ class Nothing:
 
     def missing(self):
         return None
+
+    def is_for(self, load):
+        """Whether it tells something to run it beside this load."""
+        return True
 
     def start(self, lab, load):
         pass
@@ -70,16 +75,17 @@ class Nothing:
 class Weir(Nothing):
     has_bpf = True
 
-    def __init__(self, program):
-        super().__init__("weir")
-        self.program = program
+    def __init__(self, program, name="weir", flags=()):
+        super().__init__(name)
+        self.program, self.flags = program, flags
 
     def missing(self):
         return None if self.program.exists() else f"{self.program} is not built"
 
     def start(self, lab, load):
         self.log = lab.folder / "weir.log"
-        argv = [self.program, "up", "--data-dir", lab.folder / "data", "--listen", "127.0.0.1:0"]
+        argv = [self.program, "up", "--data-dir", lab.folder / "data", "--listen", "127.0.0.1:0",
+                *self.flags]
         with open(self.log, "w") as log:
             self.process = lab.start(argv, stdout=log, stderr=subprocess.STDOUT)
         self.base = wait_for("weir to be ready", self.ready, 60)
@@ -139,6 +145,16 @@ class Weir(Nothing):
             seen[perspective] = {name: [now[name], made[name]] for name in made}
         lost = [loss for loss in self.api("status").get("losses", []) if loss.get("count")]
         return {"counted": seen, "lost": lost}
+
+
+class WeirWithoutUdp(Weir):
+    """What TCP itself costs: where kernel functions cannot be hooked, UDP's hooks tax its calls."""
+
+    def __init__(self, program):
+        super().__init__(program, WITHOUT_UDP, ["--udp", "false"])
+
+    def is_for(self, load):
+        return load.name in ("bulk", "mtu")
 
 
 class Yardstick(Nothing):

@@ -7,6 +7,7 @@ and the page. Measures nothing.
 import statistics
 
 WEIR, YARDSTICK, EMPTY, SAME = "weir", "per-packet yardstick", "nothing", "nothing again (A/A)"
+WITHOUT_UDP = "weir, UDP off"
 
 # What must come out: the name of the rival whose median cost is the measure, and the share of it.
 BARS = {"bulk": (YARDSTICK, 1 / 20), "mtu": (YARDSTICK, 1 / 20),
@@ -89,7 +90,7 @@ def load_table(load, slots):
             continue
         total, bpf, own = costs(slots, name)
         rss = middle(slot.get("rss_mib") for slot in slots if slot["collector"] == name)
-        said = counted(slots, name) if name == WEIR else "-"
+        said = counted(slots, name) if name in (WEIR, WITHOUT_UDP) else "-"
         lines.append(f"| {name} | {span(total)} | {span(bpf)} | {span(own)} "
                      f"| {span(ratios(slots, name))} | {number(rss[2]) if rss else '-'} "
                      f"| {said} |")
@@ -168,6 +169,9 @@ NOTES = """## How to read them
 - weir runs as `weir up`: agent, store, API and web server in one process, with its defaults, and
   it watches **both** ends of each conversation. So does the yardstick. softflowd and tcpdump
   watch the server's interface only.
+- *weir, UDP off* is what TCP costs by itself (`agent.udp = false`). Where kernel functions cannot
+  be hooked, UDP is seen at the end of every send and receive call, TCP's included; elsewhere the
+  two rows are the same.
 - The *per-packet yardstick* is `crates/testkit/bpf/per_packet.bpf.c`: bytes and packets added to a
   hash by 5-tuple at the TC hook, read every 5 s. It is the least that working per packet costs.
 - *Rate, ratio to nothing* compares with the runs without a collector just before and after; the

@@ -67,7 +67,7 @@ pub(crate) fn chain(err: &ProbeError) -> String {
     text
 }
 
-pub(crate) fn report() -> Report {
+pub(crate) fn report(options: &Options) -> Report {
     object::take_libbpf_log();
     let kernel = match Kernel::read(&tcp::tracepoints(), &tcp::iterators()) {
         Ok(kernel) => kernel,
@@ -84,17 +84,19 @@ pub(crate) fn report() -> Report {
     let mut obstacle = kernel.obstacle().map(|err| chain(&err));
     let (mut tcp, mut udp) = (None, None);
     if obstacle.is_none() {
-        let options = Options::default();
-        tcp = TcpProbe::start(&options).map_err(|err| chain(&err)).err();
-        udp = Some(UdpProbe::start(&options).map_err(|err| chain(&err)));
+        tcp = TcpProbe::start(options).map_err(|err| chain(&err)).err();
+        if options.udp {
+            udp = Some(UdpProbe::start(options).map_err(|err| chain(&err)));
+        }
         obstacle = tcp.clone();
     }
     let tcp_failure = tcp.as_deref().or(obstacle.as_deref());
     hooks.extend(tcp_hooks(&kernel, tcp_failure));
     match udp {
         Some(Ok(probe)) => hooks.extend(udp_hooks(&probe)),
-        Some(Err(err)) => hooks.extend(udp_failure(&err)),
-        None => hooks.extend(udp_failure(obstacle.as_deref().unwrap_or_default())),
+        Some(Err(err)) => hooks.extend(udp_absence(&err, false)),
+        None if !options.udp => hooks.extend(udp_absence("agent.udp is off", true)),
+        None => hooks.extend(udp_absence(obstacle.as_deref().unwrap_or_default(), false)),
     }
     Report { kernel: kernel.release, is_usable: obstacle.is_none(), obstacle, hooks }
 }
@@ -151,12 +153,14 @@ fn udp_hooks(probe: &UdpProbe) -> Vec<HookReport> {
     hooks
 }
 
-fn udp_failure(reason: &str) -> Vec<HookReport> {
+/// Nothing of UDP is watched, because it cannot be or is not wanted.
+fn udp_absence(reason: &str, is_available: bool) -> Vec<HookReport> {
     let lost = [("udp", "all of UDP"), ("dns", "the names of remote addresses")];
     lost.map(|(probe, lost)| HookReport {
+        is_used: false,
         reason: Some(reason.to_owned()),
         lost: Some(lost.to_owned()),
-        ..HookReport::new(probe, "send and receive", false)
+        ..HookReport::new(probe, "send and receive", is_available)
     })
     .into()
 }

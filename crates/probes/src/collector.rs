@@ -26,6 +26,8 @@ pub trait Sink {
 pub struct Options {
     /// Whether conversations with a loopback address count.
     pub loopback: bool,
+    /// Whether UDP is watched, and with it DNS; no program of theirs is loaded otherwise.
+    pub udp: bool,
     /// Whether a client's own port is left out of records (port 0).
     pub fold_client_port: bool,
     /// TCP connections watched at once, 128 bytes each; more are lost (`sockets_full`).
@@ -40,6 +42,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             loopback: true,
+            udp: true,
             fold_client_port: true,
             sockets_max: 1 << 19,
             sums_max: 1 << 17,
@@ -69,15 +72,15 @@ impl Options {
 /// The running probes. Dropping it detaches everything.
 pub struct Collector {
     tcp: TcpProbe,
-    /// None on a kernel that lets nothing count UDP.
+    /// None where it is off, and on a kernel that lets nothing count UDP.
     udp: Option<(UdpProbe, DnsProbe)>,
 }
 
 impl Collector {
     /// What this kernel gives, hook by hook, and what is lost without each. Starts the probes for
     /// a moment.
-    pub fn check() -> Report {
-        check::report()
+    pub fn check(options: &Options) -> Report {
+        check::report(options)
     }
 
     /// Loads and attaches all probes and finds the connections that exist.
@@ -88,17 +91,24 @@ impl Collector {
             return Err(obstacle);
         }
         let tcp = TcpProbe::start(&options)?;
-        let udp = match UdpProbe::start(&options) {
+        Ok(Self { tcp, udp: Self::start_udp(&options)? })
+    }
+
+    fn start_udp(options: &Options) -> Result<Option<(UdpProbe, DnsProbe)>, ProbeError> {
+        if !options.udp {
+            tracing::info!("udp is off: no flows of UDP, no DNS names of remote addresses");
+            return Ok(None);
+        }
+        match UdpProbe::start(options) {
             Ok(udp) => {
                 let dns = udp.dns()?;
-                Some((udp, dns))
+                Ok(Some((udp, dns)))
             }
             Err(err) => {
                 tracing::warn!(error = %chain(&err), "udp and dns are not seen on this kernel");
-                None
+                Ok(None)
             }
-        };
-        Ok(Self { tcp, udp })
+        }
     }
 
     /// Hands over everything that changed since the last call; once a window, and at the end.
@@ -214,7 +224,7 @@ mod tests {
         if missing("the_report_says_that_this_kernel_will_do_and_what_it_lacks", &NEEDS) {
             return;
         }
-        let report = Collector::check();
+        let report = Collector::check(&Options::default());
         assert_eq!(report.obstacle, None);
         assert!(report.is_usable);
         for probe in ["system", "tcp", "udp", "dns"] {
@@ -224,6 +234,37 @@ mod tests {
         for hook in report.hooks.iter().filter(|hook| !hook.is_used) {
             assert!(hook.reason.is_some(), "no reason: {hook:?}");
         }
+    }
+
+    #[test]
+    fn udp_that_is_off_loads_nothing_and_is_reported_with_its_price() {
+        if missing("udp_that_is_off_loads_nothing_and_is_reported_with_its_price", &NEEDS) {
+            return;
+        }
+        let options = Options { udp: false, ..Options::default() };
+        let report = Collector::check(&options);
+        assert!(report.is_usable, "{report:?}");
+        for probe in ["udp", "dns"] {
+            let hooks: Vec<_> = report.hooks.iter().filter(|hook| hook.probe == probe).collect();
+            assert!(!hooks.is_empty(), "nothing is said of {probe}");
+            for hook in hooks {
+                assert!(hook.is_available && !hook.is_used, "{hook:?}");
+                assert_eq!(hook.reason.as_deref(), Some("agent.udp is off"));
+                assert!(hook.lost.is_some(), "{hook:?}");
+            }
+        }
+        let mut collector = Collector::start(options).expect("the probes start");
+        let stats = collector.bpf_run_time();
+        let of_udp = stats.iter().filter(|stats| stats.name.starts_with("udp_")).count();
+        assert_eq!((of_udp, stats.is_empty()), (0, false));
+        assert_eq!(collector.signals(Transport::Udp), SignalSet::empty());
+
+        let server = UdpSocket::bind("127.0.0.1:0").expect("a server binds");
+        let address = server.local_addr().expect("an address");
+        server.send_to(&[1], address).expect("it sends to itself");
+        let mut ports = Ports::default();
+        collector.drain(&mut ports).expect("the probes are drained");
+        assert!(ports.0.iter().all(|(transport, _)| *transport == Transport::Tcp));
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub fn keys_of(command: &str) -> Vec<&'static Key> {
         "agent" => key.roles.agent,
         "server" => key.roles.server,
         "config" => true,
+        "check" => key.name == "agent.udp",
         "token" => key.name == "data.dir",
         _ => false,
     };
@@ -110,7 +111,7 @@ pub fn command() -> Command {
             Command::new("server").about("Receive, store and show the flows of agents"),
         ))
         .subcommand(
-            Command::new("check")
+            with_keys("check", Command::new("check"))
                 .about("Say what this kernel gives, hook by hook")
                 .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("print JSON")),
         )

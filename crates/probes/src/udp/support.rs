@@ -69,7 +69,7 @@ impl HookSet {
                 "the local address of sockets bound to none, towards routers where there are \
                  several; the remote end of what a socket that is not connected receives without \
                  asking from whom; how many datagrams an io_uring call segments or merges, or \
-                 UDP_CORK releases; and every TCP call pays for the hook"
+                 UDP_CORK releases; and every TCP call pays for the hook, unless agent.udp is off"
             }
         }
     }

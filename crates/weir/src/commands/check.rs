@@ -6,9 +6,12 @@ use std::process::ExitCode;
 use anyhow::Result;
 use weir_agent::probes::{Collector, HookReport, Report};
 
+use super::watching;
+use crate::config::Config;
+
 /// Prints the report; fails where the host cannot be watched at all.
-pub fn run(as_json: bool) -> Result<ExitCode> {
-    let report = Collector::check();
+pub fn run(config: &Config, as_json: bool) -> Result<ExitCode> {
+    let report = Collector::check(&watching::probe_options(config));
     let mut out = io::stdout().lock();
     if as_json {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;

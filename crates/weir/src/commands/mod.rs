@@ -33,7 +33,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode> {
         "up" => up::run(&load_config(name, matches)?),
         "agent" => agent::run(&load_config(name, matches)?),
         "server" => server::run(&load_config(name, matches)?),
-        "check" => check::run(matches.get_flag("json")),
+        "check" => check::run(&load_config(name, matches)?, matches.get_flag("json")),
         "config" => config::run(&load_config(name, matches)?, matches.get_flag("json")),
         "token" => token::run(&load_config(name, matches)?),
         asked => ask::run(asked, matches),

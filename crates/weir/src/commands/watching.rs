@@ -10,15 +10,20 @@ use super::running;
 use crate::config::Config;
 use crate::usage;
 
+/// What the probes watch.
+pub fn probe_options(config: &Config) -> Options {
+    Options {
+        loopback: config.bool("agent.loopback"),
+        udp: config.bool("agent.udp"),
+        fold_client_port: config.bool("agent.fold_client_port"),
+        ..Options::default()
+    }
+}
+
 /// Attaches the probes, then gives up what reading them does not need. The program must not have
 /// started a thread yet: privileges belong to threads.
 pub fn start_probes(config: &Config) -> Result<Collector> {
-    let options = Options {
-        loopback: config.bool("agent.loopback"),
-        fold_client_port: config.bool("agent.fold_client_port"),
-        ..Options::default()
-    };
-    let collector = Collector::start(options)
+    let collector = Collector::start(probe_options(config))
         .context("cannot watch this host; `weir check` says what its kernel gives")
         .map_err(usage)?;
     let kept = drop_capabilities().context("cannot give up privileges").map_err(usage)?;

@@ -158,6 +158,14 @@ pub const KEYS: &[Key] = &[
         "observe connections over loopback too",
     ),
     key(
+        "agent.udp",
+        "udp",
+        Kind::Bool,
+        Some("true"),
+        AGENT,
+        "observe UDP, and with it the DNS answers that name remote addresses",
+    ),
+    key(
         "agent.fold_client_port",
         "fold-client-port",
         Kind::Bool,
