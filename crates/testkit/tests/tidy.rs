@@ -9,6 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("schema", &["model"]),
     ("query", &["model", "schema"]),
+    ("l7", &["model"]),
     ("topology", &["model"]),
     ("probes", &["model"]),
     ("identity", &["model"]),

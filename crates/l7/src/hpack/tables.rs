@@ -1,0 +1,106 @@
+//! The static table of HPACK (RFC 7541, appendix A), and which fields are read.
+
+/// The fields that are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    Method,
+    Path,
+    Status,
+    /// `:scheme` and `:authority`: that they are there says that it is a request.
+    Target,
+    ContentType,
+    GrpcStatus,
+    Traceparent,
+    /// Known, and not read.
+    Other,
+    /// In a part of the table that was not seen.
+    Unknown,
+}
+
+impl Name {
+    /// What the table keeps of a value: no query of a path, nothing that nobody asks for.
+    pub(super) fn kept(self, value: &[u8]) -> &[u8] {
+        match self {
+            Self::Path => &value[..memchr::memchr2(b'?', b'#', value).unwrap_or(value.len())],
+            Self::Target | Self::Other | Self::Unknown => &[],
+            _ => value,
+        }
+    }
+}
+
+pub(super) fn name_of(name: &[u8]) -> Name {
+    match name {
+        b":method" => Name::Method,
+        b":path" => Name::Path,
+        b":status" => Name::Status,
+        b":scheme" | b":authority" => Name::Target,
+        b"content-type" => Name::ContentType,
+        b"grpc-status" => Name::GrpcStatus,
+        b"traceparent" => Name::Traceparent,
+        _ => Name::Other,
+    }
+}
+
+pub(super) static STATIC: [(&str, &str); 61] = [
+    (":authority", ""),
+    (":method", "GET"),
+    (":method", "POST"),
+    (":path", "/"),
+    (":path", "/index.html"),
+    (":scheme", "http"),
+    (":scheme", "https"),
+    (":status", "200"),
+    (":status", "204"),
+    (":status", "206"),
+    (":status", "304"),
+    (":status", "400"),
+    (":status", "404"),
+    (":status", "500"),
+    ("accept-charset", ""),
+    ("accept-encoding", "gzip, deflate"),
+    ("accept-language", ""),
+    ("accept-ranges", ""),
+    ("accept", ""),
+    ("access-control-allow-origin", ""),
+    ("age", ""),
+    ("allow", ""),
+    ("authorization", ""),
+    ("cache-control", ""),
+    ("content-disposition", ""),
+    ("content-encoding", ""),
+    ("content-language", ""),
+    ("content-length", ""),
+    ("content-location", ""),
+    ("content-range", ""),
+    ("content-type", ""),
+    ("cookie", ""),
+    ("date", ""),
+    ("etag", ""),
+    ("expect", ""),
+    ("expires", ""),
+    ("from", ""),
+    ("host", ""),
+    ("if-match", ""),
+    ("if-modified-since", ""),
+    ("if-none-match", ""),
+    ("if-range", ""),
+    ("if-unmodified-since", ""),
+    ("last-modified", ""),
+    ("link", ""),
+    ("location", ""),
+    ("max-forwards", ""),
+    ("proxy-authenticate", ""),
+    ("proxy-authorization", ""),
+    ("range", ""),
+    ("referer", ""),
+    ("refresh", ""),
+    ("retry-after", ""),
+    ("server", ""),
+    ("set-cookie", ""),
+    ("strict-transport-security", ""),
+    ("transfer-encoding", ""),
+    ("user-agent", ""),
+    ("vary", ""),
+    ("via", ""),
+    ("www-authenticate", ""),
+];

@@ -1,0 +1,150 @@
+//! Heads of HTTP/1 messages: the lines that are read of them, and where they end.
+
+use std::mem::MaybeUninit;
+
+use httparse::{Header, ParserConfig, Status};
+
+use crate::request::{self, METHOD_BYTES_MAX};
+
+/// Lines of one head; a head with more is not taken for one.
+const LINES_MAX: usize = 128;
+
+/// How a body is delimited, as the head says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Coding {
+    #[default]
+    Unsaid,
+    Length(u64),
+    Chunked,
+    /// A transfer coding that is not chunked at its end: until the connection closes.
+    Other,
+}
+
+#[derive(Debug)]
+pub struct RequestHead<'a> {
+    pub method: &'a str,
+    pub target: &'a str,
+    pub is_http10: bool,
+    pub coding: Coding,
+    pub trace_id: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct AnswerHead {
+    pub status: u16,
+    pub coding: Coding,
+    /// `Upgrade: h2c`.
+    pub is_to_http2: bool,
+}
+
+/// Reads a whole head of a request; `None` if it is none.
+pub fn request(bytes: &[u8]) -> Option<RequestHead<'_>> {
+    let mut lines = [const { MaybeUninit::<Header<'_>>::uninit() }; LINES_MAX];
+    let mut head = httparse::Request::new(&mut []);
+    let mut config = ParserConfig::default();
+    config.allow_multiple_spaces_in_request_line_delimiters(true);
+    config.ignore_invalid_headers_in_requests(true);
+    let parsed = config.parse_request_with_uninit_headers(&mut head, bytes, &mut lines);
+    let Ok(Status::Complete(_)) = parsed else { return None };
+    let (method, target) = (head.method?, head.path?);
+    if method.len() > METHOD_BYTES_MAX {
+        return None;
+    }
+    let mut coding = Coding::Unsaid;
+    let mut trace_id = None;
+    for line in head.headers.iter() {
+        match line.name.len() {
+            11 if line.name.eq_ignore_ascii_case("traceparent") => {
+                trace_id = request::trace_id(line.value);
+            }
+            length => coding = framing(coding, length, line),
+        }
+    }
+    Some(RequestHead { method, target, is_http10: head.version == Some(0), coding, trace_id })
+}
+
+/// Reads a whole head of an answer; `None` if it is none.
+pub fn answer(bytes: &[u8]) -> Option<AnswerHead> {
+    let mut lines = [const { MaybeUninit::<Header<'_>>::uninit() }; LINES_MAX];
+    let mut head = httparse::Response::new(&mut []);
+    let mut config = ParserConfig::default();
+    config.allow_spaces_after_header_name_in_responses(true);
+    config.allow_obsolete_multiline_headers_in_responses(true);
+    config.allow_multiple_spaces_in_response_status_delimiters(true);
+    config.ignore_invalid_headers_in_responses(true);
+    let parsed = config.parse_response_with_uninit_headers(&mut head, bytes, &mut lines);
+    let Ok(Status::Complete(_)) = parsed else { return None };
+    let mut coding = Coding::Unsaid;
+    let mut is_to_http2 = false;
+    for line in head.headers.iter() {
+        match line.name.len() {
+            7 if line.name.eq_ignore_ascii_case("upgrade") => {
+                is_to_http2 = line.value.trim_ascii().eq_ignore_ascii_case(b"h2c");
+            }
+            length => coding = framing(coding, length, line),
+        }
+    }
+    Some(AnswerHead { status: head.code?, coding, is_to_http2 })
+}
+
+/// What a line adds to what is known of the body's end (RFC 9112, section 6.3): a transfer coding
+/// overrides a length, and the first of several lengths is taken.
+fn framing(known: Coding, name_length: usize, line: &Header<'_>) -> Coding {
+    match name_length {
+        14 if line.name.eq_ignore_ascii_case("content-length") => match known {
+            Coding::Unsaid => length_of(line.value).map_or(known, Coding::Length),
+            _ => known,
+        },
+        17 if line.name.eq_ignore_ascii_case("transfer-encoding") => {
+            let last = line.value.rsplit(|b| *b == b',').next().unwrap_or_default();
+            match last.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+                true => Coding::Chunked,
+                false => Coding::Other,
+            }
+        }
+        _ => known,
+    }
+}
+
+fn length_of(value: &[u8]) -> Option<u64> {
+    let first = value.split(|b| *b == b',').next().unwrap_or_default().trim_ascii();
+    if first.is_empty() || !first.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(first).ok()?.parse().ok()
+}
+
+/// Where the first head in `bytes` ends, looking from `from` on: behind its empty line.
+pub fn end(bytes: &[u8], from: usize) -> Option<usize> {
+    for at in memchr::memchr_iter(b'\n', &bytes[from..]).map(|at| from + at) {
+        match bytes.get(at + 1..) {
+            Some([b'\n', ..]) => return Some(at + 2),
+            Some([b'\r', b'\n', ..]) => return Some(at + 3),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Whether a head was refused for its length alone.
+pub fn has_too_many_lines(head: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', head).count() > LINES_MAX
+}
+
+/// Makes a whole head of one that was cut off: its whole lines, or the first line alone.
+pub fn mend(head: &mut Vec<u8>, is_request: bool) {
+    match memchr::memrchr(b'\n', head) {
+        Some(last) => head.truncate(last + 1),
+        None if is_request => head.extend_from_slice(b" HTTP/1.1\r\n"),
+        None => head.extend_from_slice(b"\r\n"),
+    }
+    head.extend_from_slice(b"\r\n");
+}
+
+/// Keeps of a head only its first line.
+pub fn first_line(head: &mut Vec<u8>) {
+    if let Some(first) = memchr::memchr(b'\n', head) {
+        head.truncate(first + 1);
+        head.extend_from_slice(b"\r\n");
+    }
+}
