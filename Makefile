@@ -4,8 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 WEIR := target/release/weir
 LISTEN ?= 127.0.0.1:9347
+SECONDS_EACH ?= 60
 
-.PHONY: help run ui build test test-rust test-ui test-browser test-kernels check fmt generate bench
+.PHONY: help run ui build test test-rust test-ui test-browser test-kernels fuzz check fmt generate bench
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,6 +41,12 @@ test-kernels: ui ## The same binary on Debian's 6.1 and 6.12 kernels under qemu
 	@scripts/setup build kernels
 	cargo build --package weir --package weir-testkit
 	scripts/kernels/run
+
+fuzz: ## Fuzz every parser of payload, SECONDS_EACH (60) seconds each
+	@scripts/setup build
+	cargo build --release --package weir-l7 --example fuzz
+	@for target in http1 http2 hpack templates; do \
+		target/release/examples/fuzz $$target --seconds $(SECONDS_EACH) || exit 1; done
 
 check: ui ## Format, lints, types, generated files
 	@scripts/setup build

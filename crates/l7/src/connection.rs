@@ -29,7 +29,10 @@ enum Kind {
     Http1(Box<Http1>),
     Http2(Box<Http2>),
     /// It was HTTP and became something else.
-    Ended(L7Protocol),
+    Ended {
+        protocol: L7Protocol,
+        request_way: Way,
+    },
     NotHttp,
 }
 
@@ -70,7 +73,17 @@ impl Connection {
         match &self.kind {
             Kind::Http1(http1) => Some(http1.protocol),
             Kind::Http2(http2) => Some(http2.protocol()),
-            Kind::Ended(protocol) => Some(*protocol),
+            Kind::Ended { protocol, .. } => Some(*protocol),
+            Kind::Undecided(_) | Kind::NotHttp => None,
+        }
+    }
+
+    /// Which way requests go, as far as is known: it tells who is the client.
+    pub fn request_way(&self) -> Option<Way> {
+        match &self.kind {
+            Kind::Http1(http1) => Some(http1.request_way()),
+            Kind::Http2(http2) => http2.request_way(),
+            Kind::Ended { request_way, .. } => Some(*request_way),
             Kind::Undecided(_) | Kind::NotHttp => None,
         }
     }
@@ -78,7 +91,7 @@ impl Connection {
     /// Nothing more will come of it: it is not HTTP, or no longer (an upgrade, a tunnel). Its
     /// payload need not be looked at again, nor need this be kept.
     pub fn is_given_up(&self) -> bool {
-        matches!(self.kind, Kind::NotHttp | Kind::Ended(_))
+        matches!(self.kind, Kind::NotHttp | Kind::Ended { .. })
     }
 
     /// Takes what one call passed. Exchanges come out as they end.
@@ -91,7 +104,7 @@ impl Connection {
         let payload = Payload { bytes: &payload.bytes[..length], ..*payload };
         let sink = &mut Sink { losses: &mut self.losses, out };
         match &mut self.kind {
-            Kind::NotHttp | Kind::Ended(_) => {}
+            Kind::NotHttp | Kind::Ended { .. } => {}
             Kind::Http1(http1) => {
                 if let Some(kind) = feed_http1(http1, &payload, sink) {
                     self.kind = kind;
@@ -114,7 +127,7 @@ impl Connection {
         match &mut self.kind {
             Kind::Http1(http1) => http1.close(is_reset, sink),
             Kind::Http2(http2) => http2.close(sink),
-            Kind::Undecided(_) | Kind::Ended(_) | Kind::NotHttp => {}
+            Kind::Undecided(_) | Kind::Ended { .. } | Kind::NotHttp => {}
         }
     }
 
@@ -126,7 +139,7 @@ impl Connection {
         match &mut self.kind {
             Kind::Http1(http1) => http1.expire(before_ns, sink),
             Kind::Http2(http2) => http2.expire(before_ns, sink),
-            Kind::Undecided(_) | Kind::Ended(_) | Kind::NotHttp => {}
+            Kind::Undecided(_) | Kind::Ended { .. } | Kind::NotHttp => {}
         }
     }
 
@@ -143,7 +156,7 @@ impl Connection {
             Kind::Undecided(undecided) => {
                 undecided.held.iter().map(|(bytes, _)| bytes.capacity()).sum()
             }
-            Kind::Ended(_) | Kind::NotHttp => 0,
+            Kind::Ended { .. } | Kind::NotHttp => 0,
         }
     }
 }
@@ -168,7 +181,7 @@ fn feed_http1(http1: &mut Http1, payload: &Payload<'_>, sink: &mut Sink<'_>) -> 
         (_, Next::NotHttp) => Some(Kind::NotHttp),
         (_, Next::Stop) => {
             http1.close(false, sink);
-            Some(Kind::Ended(http1.protocol))
+            Some(Kind::Ended { protocol: http1.protocol, request_way: http1.request_way() })
         }
         (used, Next::Http2(request)) => {
             let mut http2 = Box::new(Http2::upgraded(http1.request_way(), request, sink));

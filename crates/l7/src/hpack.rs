@@ -81,7 +81,7 @@ impl Decoder {
 
     /// Reads a block and passes its fields on: those of [`Name`] with their values, cut to
     /// [`VALUE_BYTES_MAX`], all others as [`Name::Other`] without. A field whose name is not
-    /// known is [`Name::Unknown`].
+    /// known is [`Name::Unknown`], with its value if that is there.
     ///
     /// A block that `is_cut` may end anywhere: what ends in the middle is left out.
     pub fn decode(
@@ -167,14 +167,15 @@ impl Decoder {
         }
         let (value, rest) = self.string(rest)?;
         let bytes = ENTRY_BYTES.saturating_add(named.length).saturating_add(value.len() as u32);
-        let kept = match named.name {
-            Name::Other | Name::Unknown => &[],
+        let name = named.name.guessed(value);
+        let shown = match name {
+            Name::Other => &[],
             _ => &value[..value.len().min(VALUE_BYTES_MAX)],
         };
-        field(named.name, kept);
+        field(name, shown);
         if is_kept {
-            let value = named.name.kept(kept).into();
-            self.insert(Entry { name: named.name, name_length: named.length, bytes, value });
+            let value = name.kept(shown).into();
+            self.insert(Entry { name, name_length: named.length, bytes, value });
         }
         Ok(rest)
     }

@@ -1,5 +1,11 @@
 //! The static table of HPACK (RFC 7541, appendix A), and which fields are read.
 
+use crate::request::trace_id;
+
+/// Longest value that is kept of a name that is not known: it may be the status of gRPC.
+const STATUS_BYTES_MAX: usize = 2;
+const TRACEPARENT_BYTES: usize = 55;
+
 /// The fields that are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name {
@@ -22,9 +28,16 @@ impl Name {
     pub(super) fn kept(self, value: &[u8]) -> &[u8] {
         match self {
             Self::Path => &value[..memchr::memchr2(b'?', b'#', value).unwrap_or(value.len())],
-            Self::Target | Self::Other | Self::Unknown => &[],
+            Self::Unknown if value.len() > STATUS_BYTES_MAX => &[],
+            Self::Target | Self::Other => &[],
             _ => value,
         }
+    }
+
+    /// What a name that is not known must be, by a value that nothing else has.
+    pub(super) fn guessed(self, value: &[u8]) -> Self {
+        let is_traceparent = || value.len() == TRACEPARENT_BYTES && trace_id(value).is_some();
+        if self == Self::Unknown && is_traceparent() { Self::Traceparent } else { self }
     }
 }
 

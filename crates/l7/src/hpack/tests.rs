@@ -73,7 +73,7 @@ fn whoever_missed_blocks_knows_what_came_since() {
     check(
         &mut decoder,
         "44032f6178 7f000162 82bfbe",
-        "Path=/ax Unknown= Method=GET Path=/ax Unknown=",
+        "Path=/ax Unknown=b Method=GET Path=/ax Unknown=b",
     );
 }
 

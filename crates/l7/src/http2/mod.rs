@@ -14,6 +14,9 @@ use crate::look::PREFACE;
 use crate::losses::{Reason, Sink};
 use crate::request::{METHOD_BYTES_MAX, Request, path_of, trace_id};
 
+/// The highest code that gRPC has: UNAUTHENTICATED.
+const GRPC_STATUS_MAX: u16 = 16;
+
 #[derive(Debug)]
 pub struct Http2 {
     /// By [`Way`]: sent, received.
@@ -42,6 +45,8 @@ struct Fields {
     is_grpc: bool,
     is_request: bool,
     has_unknown: bool,
+    /// A number in a field whose name is not known: in the trailers of gRPC it is the status.
+    number: Option<u16>,
 }
 
 impl Http2 {
@@ -78,6 +83,10 @@ impl Http2 {
 
     pub fn protocol(&self) -> L7Protocol {
         if self.conversation.is_grpc { L7Protocol::Grpc } else { L7Protocol::Http2 }
+    }
+
+    pub fn request_way(&self) -> Option<Way> {
+        self.conversation.request_way
     }
 
     pub fn feed(&mut self, payload: &Payload<'_>, sink: &mut Sink<'_>) {
@@ -258,11 +267,14 @@ impl Conversation {
             stream.answer.began_ns = Some(block.began_ns);
             stream.answer.status = fields.status;
         }
-        stream.answer.grpc_status = fields.grpc_status.or(stream.answer.grpc_status);
         if fields.is_grpc {
             stream.speaks_grpc();
             self.is_grpc = true;
         }
+        let is_trailers = block.ends_stream && stream.request.protocol == L7Protocol::Grpc;
+        let guess = fields.number.filter(|_| is_trailers && fields.status.is_none());
+        let known = fields.grpc_status.or(stream.answer.grpc_status);
+        stream.answer.grpc_status = known.or(guess);
         if block.ends_stream {
             self.streams.end(block.stream, sink);
         }
@@ -288,7 +300,11 @@ impl Fields {
             Name::ContentType => self.is_grpc = value.starts_with(b"application/grpc"),
             Name::Traceparent => self.trace_id = trace_id(value),
             Name::Other => {}
-            Name::Unknown => self.has_unknown = true,
+            Name::Unknown => {
+                self.has_unknown = true;
+                let code = number().filter(|code| *code <= GRPC_STATUS_MAX);
+                self.number = self.number.or(code);
+            }
         }
     }
 }
