@@ -9,8 +9,9 @@ use crate::collector::Options;
 use crate::error::ProbeError;
 use crate::kernel::{Capability, Kernel};
 use crate::object;
+use crate::payload::{self, PayloadProbe};
 use crate::tcp::{TcpProbe, support as tcp};
-use crate::udp::UdpProbe;
+use crate::udp::{self, UdpProbe};
 
 /// What this kernel offers to the probes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -29,7 +30,7 @@ pub struct Report {
 pub struct HookReport {
     /// As libbpf names it, or the name of what is needed.
     pub name: String,
-    /// `system`, `tcp`, `udp` or `dns`.
+    /// `system`, `tcp`, `udp`, `dns` or `payload`.
     pub probe: String,
     pub is_available: bool,
     pub is_used: bool,
@@ -98,6 +99,7 @@ pub(crate) fn report(options: &Options) -> Report {
         None if !options.udp => hooks.extend(udp_absence("agent.udp is off", true)),
         None => hooks.extend(udp_absence(obstacle.as_deref().unwrap_or_default(), false)),
     }
+    hooks.extend(payload_hooks(options, obstacle.as_deref()));
     Report { kernel: kernel.release, is_usable: obstacle.is_none(), obstacle, hooks }
 }
 
@@ -130,27 +132,60 @@ fn tcp_hooks(kernel: &Kernel, failure: Option<&str>) -> Vec<HookReport> {
     tcp::HOOKS.iter().map(report).collect()
 }
 
-fn udp_hooks(probe: &UdpProbe) -> Vec<HookReport> {
-    let used = probe.hook_set();
-    let mut hooks = Vec::new();
-    let mut refusals = probe.refusals().iter();
-    for set in crate::udp::HookSet::ALL {
-        let mut hook = HookReport::new("udp", set.name(), true);
-        if set == used {
-            hook.lost = Some(set.loses().to_owned()).filter(|lost| !lost.is_empty());
-        } else if let Some(refusal) = refusals.next() {
-            (hook.is_available, hook.is_used) = (false, false);
-            hook.reason = Some(refusal.clone());
-            hook.chosen = Some(used.name().to_owned());
-        } else {
-            hook.is_used = false;
-            hook.reason = Some(format!("{} is better", used.name()));
-            hook.chosen = Some(used.name().to_owned());
+/// Sets of hooks of which one is used, best first: each by its name and what it does not see.
+fn choice_hooks(
+    probe: &str,
+    sets: &[(&str, &str)],
+    used: &str,
+    refusals: &[String],
+) -> Vec<HookReport> {
+    let mut refusals = refusals.iter();
+    let report = |(name, loses): &(&str, &str)| {
+        let mut hook = HookReport::new(probe, *name, true);
+        if *name == used {
+            hook.lost = Some((*loses).to_owned()).filter(|lost| !lost.is_empty());
+            return hook;
         }
-        hooks.push(hook);
-    }
+        hook.is_used = false;
+        hook.chosen = Some(used.to_owned());
+        let refusal = refusals.next();
+        hook.is_available = refusal.is_none();
+        hook.reason = Some(refusal.cloned().unwrap_or_else(|| format!("{used} is better")));
+        hook
+    };
+    sets.iter().map(report).collect()
+}
+
+fn udp_hooks(probe: &UdpProbe) -> Vec<HookReport> {
+    let sets = udp::HookSet::ALL.map(|set| (set.name(), set.loses()));
+    let mut hooks = choice_hooks("udp", &sets, probe.hook_set().name(), probe.refusals());
     hooks.push(HookReport::new("dns", "ring buffer", true));
     hooks
+}
+
+/// Starts the payload probe, if that is wanted and nothing is in the way.
+fn payload_hooks(options: &Options, obstacle: Option<&str>) -> Vec<HookReport> {
+    let absence = |reason: String, is_available| {
+        vec![HookReport {
+            is_used: false,
+            reason: Some(reason),
+            lost: Some("all requests".to_owned()),
+            ..HookReport::new("payload", "send and receive", is_available)
+        }]
+    };
+    if !options.payload.is_on {
+        return absence("reading payload is off".to_owned(), true);
+    }
+    if let Some(obstacle) = obstacle {
+        return absence(obstacle.to_owned(), false);
+    }
+    match PayloadProbe::start(options) {
+        Ok(probe) => {
+            let sets = payload::HookSet::ALL.map(|set| (set.name(), set.loses()));
+            choice_hooks("payload", &sets, probe.hook_set().name(), probe.refusals())
+        }
+        Err(err) => absence(chain(&err), false),
+    }
 }
 
 /// Nothing of UDP is watched, because it cannot be or is not wanted.

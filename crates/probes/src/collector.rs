@@ -11,6 +11,7 @@ use crate::dns::DnsProbe;
 use crate::error::{ProbeError, ProbeErrorKind};
 use crate::kernel::Kernel;
 use crate::object::{self, ProgramStats};
+use crate::payload::{PayloadOptions, PayloadProbe, PayloadSink};
 use crate::tcp::TcpProbe;
 use crate::udp::UdpProbe;
 
@@ -36,6 +37,8 @@ pub struct Options {
     pub sums_max: u32,
     /// Listening sockets known at once; the processes of more stay unnamed (`listeners_full`).
     pub listeners_max: u32,
+    /// What HTTP is read.
+    pub payload: PayloadOptions,
 }
 
 impl Default for Options {
@@ -47,6 +50,7 @@ impl Default for Options {
             sockets_max: 1 << 19,
             sums_max: 1 << 17,
             listeners_max: 1 << 14,
+            payload: PayloadOptions::default(),
         }
     }
 }
@@ -65,7 +69,7 @@ impl Options {
                 return Err(ProbeError::new(ProbeErrorKind::Options, what));
             }
         }
-        Ok(())
+        self.payload.check()
     }
 }
 
@@ -74,6 +78,8 @@ pub struct Collector {
     tcp: TcpProbe,
     /// None where it is off, and on a kernel that lets nothing count UDP.
     udp: Option<(UdpProbe, DnsProbe)>,
+    /// None if it is off, or on a kernel that lets nothing read payload.
+    payload: Option<PayloadProbe>,
 }
 
 impl Collector {
@@ -91,7 +97,8 @@ impl Collector {
             return Err(obstacle);
         }
         let tcp = TcpProbe::start(&options)?;
-        Ok(Self { tcp, udp: Self::start_udp(&options)? })
+        let (udp, payload) = (Self::start_udp(&options)?, Self::start_payload(&options));
+        Ok(Self { tcp, udp, payload })
     }
 
     fn start_udp(options: &Options) -> Result<Option<(UdpProbe, DnsProbe)>, ProbeError> {
@@ -111,6 +118,16 @@ impl Collector {
         }
     }
 
+    fn start_payload(options: &Options) -> Option<PayloadProbe> {
+        if !options.payload.is_on {
+            return None;
+        }
+        let failed = |err: ProbeError| {
+            tracing::warn!(error = %chain(&err), "requests are not seen on this kernel");
+        };
+        PayloadProbe::start(options).map_err(failed).ok()
+    }
+
     /// Hands over everything that changed since the last call; once a window, and at the end.
     pub fn drain(&mut self, sink: &mut dyn Sink) -> Result<(), ProbeError> {
         self.tcp.drain(sink)?;
@@ -126,6 +143,31 @@ impl Collector {
             Some((_, dns)) => dns.poll(timeout, sink),
             None => std::thread::sleep(timeout),
         }
+    }
+
+    /// Whether payload is handed over at all.
+    pub fn reads_payload(&self) -> bool {
+        self.payload.is_some()
+    }
+
+    /// Waits at most `timeout`, less if much has come, and hands over what connections passed.
+    pub fn poll_payload(&mut self, timeout: Duration, sink: &mut dyn PayloadSink) {
+        match &mut self.payload {
+            Some(payload) => payload.poll(timeout, sink),
+            None => std::thread::sleep(timeout),
+        }
+    }
+
+    /// Hands over no more payload of a connection, and not its end.
+    pub fn ignore_payload(&mut self, id: u64) {
+        if let Some(payload) = &mut self.payload {
+            payload.ignore(id);
+        }
+    }
+
+    /// Reads no payload of connections that a control group opens from now on, or does again.
+    pub fn exclude_cgroup(&self, cgroup_id: u64, out: bool) -> Result<(), ProbeError> {
+        self.payload.as_ref().map_or(Ok(()), |payload| payload.exclude_cgroup(cgroup_id, out))
     }
 
     /// What this kernel can tell about a transport.
@@ -144,6 +186,9 @@ impl Collector {
         if let Some((udp, _)) = &mut self.udp {
             losses.extend(udp.losses());
         }
+        if let Some(payload) = &mut self.payload {
+            losses.extend(payload.losses());
+        }
         losses
     }
 
@@ -152,6 +197,9 @@ impl Collector {
         let mut stats = self.tcp.program_stats();
         if let Some((udp, _)) = &self.udp {
             stats.extend(udp.program_stats());
+        }
+        if let Some(payload) = &self.payload {
+            stats.extend(payload.program_stats());
         }
         stats
     }
@@ -224,10 +272,11 @@ mod tests {
         if missing("the_report_says_that_this_kernel_will_do_and_what_it_lacks", &NEEDS) {
             return;
         }
-        let report = Collector::check(&Options::default());
+        let payload = PayloadOptions { is_on: true, ..PayloadOptions::default() };
+        let report = Collector::check(&Options { payload, ..Options::default() });
         assert_eq!(report.obstacle, None);
         assert!(report.is_usable);
-        for probe in ["system", "tcp", "udp", "dns"] {
+        for probe in ["system", "tcp", "udp", "dns", "payload"] {
             let mut hooks = report.hooks.iter().filter(|hook| hook.probe == probe);
             assert!(hooks.any(|hook| hook.is_used), "nothing of {probe} is used: {report:?}");
         }

@@ -17,7 +17,9 @@ mod grace;
 mod kernel;
 mod netns;
 mod object;
+mod payload;
 mod record;
+mod ring;
 mod tcp;
 mod udp;
 
@@ -25,8 +27,9 @@ pub use check::{HookReport, Report};
 pub use collector::{Collector, Options, Sink};
 pub use error::{ProbeError, ProbeErrorKind};
 pub use object::ProgramStats;
+pub use payload::{PayloadOptions, PayloadSink, Processes};
 
 /// Every component and reason under which the probes count a loss.
 pub fn loss_reasons() -> impl Iterator<Item = (&'static str, &'static str)> {
-    tcp::loss_reasons().chain(udp::REASONS)
+    tcp::loss_reasons().chain(udp::REASONS).chain(payload::loss_reasons())
 }

@@ -53,6 +53,31 @@ pub const LOSSES: &[LossMeaning] = &[
         "dns_unreadable",
         "DNS answers not read: their buffer was not to be found; some remote ends may lack a name",
     ),
+    loss(
+        "probe_l7",
+        "ring_full",
+        "calls of which the payload was not read: the ring buffer was full; some requests may be missing",
+    ),
+    loss(
+        "probe_l7",
+        "socket_state",
+        "connections of which no request is read: no memory for the socket's state",
+    ),
+    loss(
+        "probe_l7",
+        "unreadable",
+        "calls of which the payload was not to be found; if they passed requests, those are missing",
+    ),
+    loss(
+        "probe_l7",
+        "busy",
+        "calls of which the payload was not read: the program was interrupted; some requests may be missing",
+    ),
+    loss(
+        "probe_l7",
+        "call_missed",
+        "calls of which the payload was not read: the kernel could not run the program",
+    ),
     loss("dns", "malformed", "DNS answers left out: they are no DNS messages"),
     loss("dns", "truncated", "DNS answers left out: they were cut short"),
     loss(

@@ -1,0 +1,391 @@
+//! The payload probe: what TCP connections pass that speak HTTP/1 or HTTP/2 in clear, call by
+//! call, at most the first bytes of each.
+//!
+//! Owns the payload programs' life: which hooks are used, load, attach, and taking what was handed
+//! over. What the programs do is in `payload.bpf.c`, what crosses in `payload.record.h`. Does not
+//! parse HTTP (`weir-l7`) and does not count traffic (`tcp`).
+
+mod decode;
+mod options;
+mod pairs;
+mod support;
+#[cfg(test)]
+mod tests;
+
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use libbpf_rs::btf::{Btf, types};
+use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
+use libbpf_rs::{Link, MapCore, MapFlags, OpenObject};
+use weir_model::{L7Ends, Loss, LossKind, Payload, Way};
+
+use self::decode::{Closed, Decoder, Event, raw};
+pub use self::options::{PayloadOptions, Processes};
+use self::pairs::{Opening, Pairs};
+pub(crate) use self::support::HookSet;
+use self::support::Kernel;
+use crate::check::chain;
+use crate::collector::Options;
+use crate::error::{ProbeError, ProbeErrorKind};
+use crate::object::ProgramStats;
+use crate::ring::Ring;
+use crate::{netns, object};
+
+#[allow(clippy::all, clippy::undocumented_unsafe_blocks)]
+mod skel {
+    include!(concat!(env!("OUT_DIR"), "/payload.skel.rs"));
+}
+
+const COMPONENT: &str = "probe_l7";
+
+/// Reasons in the order of `enum payload_loss`.
+const REASONS: [&str; raw::PAYLOAD_LOSS_REASONS as usize] =
+    ["ring_full", "socket_state", "unreadable", "busy"];
+
+/// A call for which the kernel did not run the program.
+const NOT_RUN: &str = "call_missed";
+
+pub(crate) fn loss_reasons() -> impl Iterator<Item = (&'static str, &'static str)> {
+    REASONS.into_iter().chain([NOT_RUN]).map(|reason| (COMPONENT, reason))
+}
+
+/// Takes what the payload probe hands over, connection by connection in the order in which it was
+/// passed. Where records were lost, an `id` may come that was never opened, or never closes.
+pub trait PayloadSink {
+    /// A connection turned out to speak HTTP.
+    fn opened(&mut self, id: u64, ends: L7Ends);
+    /// What a call passed. `position` counts the bytes that passed that way before: what lies
+    /// between the end of one call and the position of the next was not seen.
+    fn payload(&mut self, id: u64, position: u64, payload: &Payload<'_>);
+    fn closed(&mut self, id: u64, mono_ns: u64, reset: bool);
+    /// A client's end of which the other end, `server`, is told as well: that is enough, and
+    /// nothing more is told of this one.
+    fn withdrawn(&mut self, id: u64, server: u64);
+}
+
+pub(crate) struct PayloadProbe {
+    // Fields are dropped in this order: links before the programs they hold.
+    _hooks: Vec<Link>,
+    ring: Ring,
+    skel: skel::PayloadSkel<'static>,
+    hook_set: HookSet,
+    refusals: Vec<String>,
+    decoder: Decoder,
+    pairs: Pairs,
+    told: Vec<u64>,
+}
+
+/// What the running kernel has, for [`support`] to judge.
+fn kernel() -> Result<Kernel, ProbeError> {
+    let btf = Btf::from_vmlinux()
+        .map_err(|err| ProbeError::libbpf("cannot read the kernel's own types", err))?;
+    let parameters = |name: &str| {
+        let function = btf.type_by_name::<types::Func<'_>>(name)?;
+        let prototype = types::FuncProto::try_from(function.next_type()?).ok()?;
+        Some((name.to_owned(), prototype.len()))
+    };
+    let is_there = |name: &&str| {
+        btf.type_by_name::<types::Typedef<'_>>(&format!("btf_trace_{name}")).is_some()
+    };
+    Ok(Kernel {
+        functions: support::functions().filter_map(parameters).collect(),
+        tracepoints: support::tracepoints().filter(is_there).map(str::to_owned).collect(),
+    })
+}
+
+fn load(
+    options: &Options,
+    set: HookSet,
+    kernel: &Kernel,
+) -> Result<skel::PayloadSkel<'static>, ProbeError> {
+    let failed = |what: &str| {
+        let what = format!("cannot {what} the payload programs");
+        move |err| ProbeError::libbpf(what, err)
+    };
+    // The skeleton borrows this for as long as it lives; it is one pointer.
+    let storage: &'static mut MaybeUninit<OpenObject> = Box::leak(Box::new(MaybeUninit::uninit()));
+    let mut open = skel::PayloadSkelBuilder::default().open(storage).map_err(failed("open"))?;
+    for mut program in open.open_object_mut().progs_mut() {
+        let section = program.section().to_string_lossy().into_owned();
+        program.set_autoload(support::is_wanted(&section, set, kernel));
+    }
+    let payload = &options.payload;
+    let ring_bytes = payload.ring_bytes_max.next_power_of_two();
+    let (Processes::AllBut(processes) | Processes::Only(processes)) = &payload.processes;
+    let maps = &mut open.maps;
+    let sizes = [
+        (&mut maps.payloads, ring_bytes),
+        (&mut maps.ports, payload.excluded_ports.len().max(1) as u32),
+        (&mut maps.processes, processes.len().max(1) as u32),
+        (&mut maps.cgroups, payload.excluded_cgroups_max),
+    ];
+    for (map, elements_max) in sizes {
+        map.set_max_entries(elements_max).map_err(failed("size the maps of"))?;
+    }
+    if let Some(constants) = maps.rodata_data.as_deref_mut() {
+        constants.receive_has_nonblock = kernel.receive_has_nonblock();
+        constants.processes_are_let_in = matches!(payload.processes, Processes::Only(_));
+        constants.count_loopback = options.loopback;
+        constants.one_end = payload.one_end;
+        constants.head_bytes_max = payload.head_bytes_max;
+        constants.frame_bytes_max = payload.frame_bytes_max;
+        constants.wake_bytes = ring_bytes / 4;
+    }
+    let skel = open.load().map_err(failed("load"))?;
+    let fill = |map: &dyn MapCore, key: &[u8]| {
+        map.update(key, &[1], MapFlags::ANY).map_err(failed("fill the lists of"))
+    };
+    for port in &payload.excluded_ports {
+        fill(&skel.maps.ports, &port.to_ne_bytes())?;
+    }
+    for name in processes {
+        fill(&skel.maps.processes, &options::comm(name))?;
+    }
+    Ok(skel)
+}
+
+/// Attaches the hooks of the set that is loaded. The end of sockets comes last in the file and
+/// is attached first, so that none ends unseen.
+fn attach(skel: &mut skel::PayloadSkel<'static>) -> Result<Vec<Link>, ProbeError> {
+    let mut programs: Vec<_> =
+        skel.object_mut().progs_mut().filter(|program| program.autoload()).collect();
+    programs.reverse();
+    let mut links = Vec::new();
+    for program in programs {
+        let section = program.section().to_string_lossy().into_owned();
+        if section.starts_with("iter/") {
+            continue;
+        }
+        let failed = |err| ProbeError::libbpf(format!("cannot attach to {section}"), err);
+        links.push(program.attach().map_err(failed)?);
+    }
+    Ok(links)
+}
+
+impl PayloadProbe {
+    /// Uses the best set of hooks that this kernel lets be loaded and attached.
+    pub(crate) fn start(options: &Options) -> Result<Self, ProbeError> {
+        let kernel = kernel()?;
+        let mut refusals = Vec::new();
+        for set in HookSet::ALL {
+            let missing = support::missing(set, &kernel);
+            if !missing.is_empty() {
+                refusals.push(format!("{}: no {}", set.name(), missing.join(", no ")));
+                continue;
+            }
+            match Self::start_with(options, set, &kernel) {
+                Ok(mut probe) => {
+                    for refusal in &refusals {
+                        tracing::info!(%refusal, used = set.name(), "payload: a fallback is used");
+                    }
+                    probe.refusals = refusals;
+                    return Ok(probe);
+                }
+                Err(err) => refusals.push(format!("{}: {}", set.name(), chain(&err))),
+            }
+        }
+        let what = format!("cannot read payload: {}", refusals.join("; "));
+        Err(ProbeError::new(ProbeErrorKind::Unsupported, what))
+    }
+
+    fn start_with(
+        options: &Options,
+        hook_set: HookSet,
+        kernel: &Kernel,
+    ) -> Result<Self, ProbeError> {
+        let mut skel = load(options, hook_set, kernel)?;
+        let hooks = attach(&mut skel)?;
+        adopt(&skel)?;
+        let probe = Self {
+            _hooks: hooks,
+            ring: Ring::new(&skel.maps.payloads)?,
+            hook_set,
+            refusals: Vec::new(),
+            decoder: Decoder::default(),
+            pairs: Pairs::new(options.payload.one_end),
+            told: vec![0; REASONS.len() + 1],
+            skel,
+        };
+        probe.is_adoption_complete().store(true, Ordering::Release);
+        Ok(probe)
+    }
+
+    /// Hands over what has been passed, after a sleep of at most `timeout`; it is shorter if a
+    /// quarter of the ring is full.
+    pub(crate) fn poll(&mut self, timeout: Duration, sink: &mut dyn PayloadSink) {
+        if !timeout.is_zero() {
+            self.is_asleep().store(1, Ordering::SeqCst);
+            if self.ring.waiting_bytes() < self.ring.bytes() / 4 {
+                self.ring.wait(timeout);
+            }
+            self.is_asleep().store(0, Ordering::Relaxed);
+        }
+        let bss = self.skel.maps.bss_data.as_deref().expect("the object has a .bss");
+        let mut taker = Taker { pairs: &mut self.pairs, ignored: &bss.ignored, sink };
+        let decoder = &mut self.decoder;
+        self.ring.read(|record| {
+            if let Some(event) = decoder.event(record) {
+                taker.take(event);
+            }
+        });
+    }
+
+    /// Hands over nothing more of a connection, not even its end.
+    pub(crate) fn ignore(&mut self, id: u64) {
+        let bss = self.skel.maps.bss_data.as_deref().expect("the object has a .bss");
+        self.pairs.mute(id);
+        ignore(&bss.ignored, id);
+    }
+
+    /// Leaves out connections of a control group that are opened from now on, or lets them in
+    /// again.
+    pub(crate) fn exclude_cgroup(&self, cgroup_id: u64, out: bool) -> Result<(), ProbeError> {
+        let (cgroups, key) = (&self.skel.maps.cgroups, cgroup_id.to_ne_bytes());
+        if out {
+            let failed = |err| ProbeError::libbpf("cannot leave out a control group", err);
+            return cgroups.update(&key, &[1], MapFlags::ANY).map_err(failed);
+        }
+        match cgroups.delete(&key) {
+            Err(err) if err.kind() != libbpf_rs::ErrorKind::NotFound => {
+                Err(ProbeError::libbpf("cannot let in a control group again", err))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_adoption_complete(&self) -> &AtomicBool {
+        let bss = self.skel.maps.bss_data.as_deref().expect("the object has a .bss");
+        // SAFETY: the kernel maps .bss for as long as the skeleton lives, the field is one byte
+        // that is 0 or 1, and programs only read it.
+        unsafe {
+            AtomicBool::from_ptr((&raw const bss.is_adoption_complete).cast::<bool>().cast_mut())
+        }
+    }
+
+    fn is_asleep(&self) -> &AtomicU32 {
+        let bss = self.skel.maps.bss_data.as_deref().expect("the object has a .bss");
+        // SAFETY: as above; the field is aligned, and written whole by both sides.
+        unsafe { AtomicU32::from_ptr((&raw const bss.is_asleep).cast_mut()) }
+    }
+
+    /// The programs' own counters, and what the kernel did not run at all.
+    pub(crate) fn losses(&mut self) -> Vec<Loss> {
+        let bss = self.skel.maps.bss_data.as_deref().expect("the object has a .bss");
+        let count = |lost: &u64| shared(lost).load(Ordering::Relaxed);
+        let mut counted: Vec<u64> = bss.losses.iter().map(count).collect();
+        counted.push(self.program_stats().iter().map(|stats| stats.recursion_misses).sum());
+        let mut losses = Vec::new();
+        for (((component, reason), counted), told) in
+            loss_reasons().zip(counted).zip(&mut self.told)
+        {
+            if counted > *told {
+                losses.push(Loss {
+                    kind: LossKind::Lost,
+                    component: component.to_owned(),
+                    reason: reason.to_owned(),
+                    count: counted - *told,
+                });
+                *told = counted;
+            }
+        }
+        losses
+    }
+
+    /// Why better sets than the one in use are not, best first.
+    pub(crate) fn refusals(&self) -> &[String] {
+        &self.refusals
+    }
+
+    /// The hooks in use.
+    pub(crate) fn hook_set(&self) -> HookSet {
+        self.hook_set
+    }
+
+    pub(crate) fn program_stats(&self) -> Vec<ProgramStats> {
+        object::program_stats(self.skel.object())
+    }
+}
+
+/// From records to the sink.
+struct Taker<'a> {
+    pairs: &'a mut Pairs,
+    ignored: &'a [u64],
+    sink: &'a mut dyn PayloadSink,
+}
+
+impl Taker<'_> {
+    fn take(&mut self, event: Event<'_>) {
+        match event {
+            Event::Passed(id, ..) if self.pairs.is_mute(id) => ignore(self.ignored, id),
+            Event::Passed(id, position, payload) => self.sink.payload(id, position, &payload),
+            Event::Opened(id, ends) => self.opened(id, ends),
+            Event::Closed(closed) => self.closed(closed),
+        }
+    }
+
+    fn opened(&mut self, id: u64, ends: L7Ends) {
+        match self.pairs.opened(id, &ends) {
+            Opening::Mute(other) => {
+                ignore(self.ignored, id);
+                self.sink.opened(id, ends);
+                self.sink.withdrawn(id, other);
+            }
+            Opening::Told => self.sink.opened(id, ends),
+            Opening::Instead(other) => {
+                ignore(self.ignored, other);
+                self.sink.opened(id, ends);
+                self.sink.withdrawn(other, id);
+            }
+        }
+    }
+
+    /// What passed since the last record is told by two calls of no bytes.
+    fn closed(&mut self, closed: Closed) {
+        let Closed { id, mono_ns, is_reset, .. } = closed;
+        if !self.pairs.closed(id) || closed.is_ignored {
+            return;
+        }
+        for (way, position) in [Way::Sent, Way::Received].into_iter().zip(closed.positions) {
+            let nothing = Payload { way, mono_ns, length: 0, bytes: &[] };
+            self.sink.payload(id, position, &nothing);
+        }
+        self.sink.closed(id, mono_ns, is_reset);
+    }
+}
+
+/// Asks the programs to give up a connection. Another one may take its place in the table before
+/// they have looked; then it is asked again with the next record.
+fn ignore(ignored: &[u64], id: u64) {
+    if let Some(place) = ignored.get(id as usize & (ignored.len() - 1)) {
+        shared(place).store(id, Ordering::Relaxed);
+    }
+}
+
+fn shared(counter: &u64) -> &AtomicU64 {
+    // SAFETY: a field of .bss, aligned and mapped while the skeleton lives; programs and user space
+    // write it whole.
+    unsafe { AtomicU64::from_ptr((&raw const *counter).cast_mut()) }
+}
+
+/// Finds the connections that exist already, in every network namespace: they may be in the
+/// middle of anything. Those of a namespace that cannot be entered are not read.
+fn adopt(skel: &skel::PayloadSkel<'static>) -> Result<(), ProbeError> {
+    let sockets = skel
+        .progs
+        .payload_adopt
+        .attach()
+        .map_err(|err| ProbeError::libbpf("cannot walk the TCP sockets that exist", err))?;
+    for (inode, namespace) in netns::discover() {
+        let walk = || object::run_iterator(&sockets, "the walk over TCP sockets");
+        if let Err(err) = netns::run_in(&namespace, walk) {
+            tracing::warn!(
+                netns = inode,
+                error = %chain(&err),
+                "connections that exist in this network namespace are not read"
+            );
+        }
+    }
+    Ok(())
+}

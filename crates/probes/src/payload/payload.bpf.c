@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Payload: what TCP connections pass that speak HTTP in clear, call by call.
+ *
+ * Owns the hooks: the end of every call that sends or receives, and a socket's end. What is kept
+ * of a connection and told of it is payload_connection.bpf.h's, what becomes of a call
+ * payload_calls.bpf.h's, the judgement of first bytes payload_class.bpf.h's, finding them
+ * payload_bytes.bpf.h's.
+ *
+ * A connection is judged by the first bytes that either end passes. From then on it costs a look
+ * into its socket's storage where it is not read, and a copy of the beginning of each call where
+ * it is.
+ */
+#include "payload_calls.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Whether tcp_recvmsg() has a parameter more: "nonblock", until 5.18. */
+const volatile bool receive_has_nonblock = false;
+
+static __always_inline void passed(struct sock *sk, int result, int flags, enum payload_way way)
+{
+	struct connection *connection;
+
+	if (result <= 0 || sk->sk_protocol != IPPROTO_TCP || flags & (MSG_PEEK | MSG_ERRQUEUE))
+		return;
+	connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	if (!connection) {
+		first_call(sk, result, flags, way);
+		return;
+	}
+	switch (connection->class) {
+	case CLASS_UNKNOWN:
+		next_call(sk, connection, result, flags, way);
+		break;
+	case CLASS_HTTP1:
+	case CLASS_HTTP2:
+		hand_over(sk, connection, result, flags, way);
+		break;
+	}
+}
+
+/* --- functions: TCP's own --- */
+
+SEC("fexit/tcp_sendmsg")
+int BPF_PROG(payload_sent, struct sock *sk, void *message, __u64 bytes, int result)
+{
+	passed(sk, result, 0, PAYLOAD_SENT);
+	return 0;
+}
+
+SEC("fexit/tcp_recvmsg")
+int payload_received(__u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+
+	if (receive_has_nonblock)
+		passed(sk, ctx[6], ctx[4], PAYLOAD_RECEIVED);
+	else
+		passed(sk, ctx[5], ctx[3], PAYLOAD_RECEIVED);
+	return 0;
+}
+
+/* --- calls: what a send or receive call returned, of any socket --- */
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(payload_send_length, struct sock *sk, int result, int flags)
+{
+	passed(sk, result, 0, PAYLOAD_SENT);
+	return 0;
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(payload_recv_length, struct sock *sk, int result, int flags)
+{
+	passed(sk, result, flags, PAYLOAD_RECEIVED);
+	return 0;
+}
+
+/* --- both --- */
+
+/* The socket may be none, or one that has no storage. */
+SEC("tp_btf/tcp_send_reset")
+int BPF_PROG(payload_reset_sent, struct sock *sk)
+{
+	if (sk)
+		note_reset(sk);
+	return 0;
+}
+
+SEC("tp_btf/tcp_receive_reset")
+int BPF_PROG(payload_reset_received, struct sock *sk)
+{
+	note_reset(sk);
+	return 0;
+}
+
+/* The socket goes away; until then its process may still read what had come before a reset. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(payload_destroy, struct sock *sk)
+{
+	struct connection *connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
+
+	if (connection && connection->flags & CONNECTION_TOLD)
+		tell_closed(sk, connection);
+	return 0;
+}
+
+/* Once, at start, in each network namespace: connections of whose past nothing is known. */
+SEC("iter/tcp")
+int payload_adopt(struct bpf_iter__tcp *ctx)
+{
+	struct connection fresh = { .flags = CONNECTION_JOINED };
+	struct sock_common *common = ctx->sk_common;
+	struct tcp_sock *tp;
+	struct sock *sk;
+
+	if (!common)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(common);
+	if (!tp)
+		return 0;
+	sk = (struct sock *)tp;
+	if (sk->__sk_common.skc_state == TCP_LISTEN || sk->__sk_common.skc_state == TCP_SYN_SENT)
+		return 0;
+	bpf_sk_storage_get(&connections, tp, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+	return 0;
+}

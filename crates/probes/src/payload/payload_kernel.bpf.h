@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Kernel types and constants that only the payload programs need; kernel.h says how they are used.
+ *
+ * Owns declarations and the shims that read them.
+ */
+#ifndef WEIR_PAYLOAD_KERNEL_BPF_H
+#define WEIR_PAYLOAD_KERNEL_BPF_H
+
+#include "call.bpf.h"
+#include "socket.bpf.h"
+
+/* include/linux/socket.h, include/net/sock.h. */
+enum {
+	MSG_PEEK = 0x2,
+	MSG_TRUNC = 0x20,
+	MSG_ERRQUEUE = 0x2000,
+	SEND_SHUTDOWN = 2,
+};
+
+/* include/uapi/linux/bpf.h; stable ABI. */
+enum {
+	BPF_RB_NO_WAKEUP = 1 << 0,
+	BPF_RB_FORCE_WAKEUP = 1 << 1,
+	BPF_RB_AVAIL_DATA = 0,
+};
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct tcp_sock___sequences {
+	__u32 write_seq;
+	__u32 copied_seq;
+	__u32 rcv_nxt;
+};
+
+#pragma clang attribute pop
+
+/* The same socket, with the fields that only TCP's have; the caller knows that it is TCP's. */
+static __always_inline const struct tcp_sock___sequences *tcp_sequences(struct sock *sk)
+{
+	if (bpf_ksym_exists(bpf_rdonly_cast))
+		return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock___sequences));
+	return (const struct tcp_sock___sequences *)bpf_skc_to_tcp_sock(sk);
+}
+
+static __always_inline bool is_tcp(struct sock *sk)
+{
+	__u16 family = sk->__sk_common.skc_family;
+
+	return sk->sk_protocol == IPPROTO_TCP && (family == AF_INET || family == AF_INET6);
+}
+
+#endif

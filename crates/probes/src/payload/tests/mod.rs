@@ -1,0 +1,176 @@
+//! The payload programs against real sockets and programs that know what they passed. Needs root.
+
+mod calls;
+mod connections;
+mod programs;
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
+
+use weir_model::{L7Ends, Netns, Payload, Role, Way};
+use weir_testkit::{Host, Lab, Need};
+
+use super::{PayloadOptions, PayloadProbe, PayloadSink};
+use crate::collector::Options;
+use crate::object;
+
+const NEEDS: [Need; 4] = [Need::Root, Need::Btf, Need::Program("ip"), Need::Program("python3")];
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What one call passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Call {
+    way: Way,
+    position: u64,
+    length: u32,
+    bytes: Vec<u8>,
+}
+
+/// All that was told of a connection.
+#[derive(Clone, Debug)]
+struct Told {
+    ends: L7Ends,
+    calls: Vec<Call>,
+    /// Whether by a reset.
+    closed: Option<bool>,
+}
+
+impl Told {
+    /// What was captured one way, and whether all of it follows without a gap from position 0 on.
+    fn stream(&self, way: Way) -> (Vec<u8>, bool) {
+        let mut bytes = Vec::new();
+        let mut is_whole = true;
+        for call in self.calls.iter().filter(|call| call.way == way) {
+            is_whole &= call.position == bytes.len() as u64;
+            is_whole &= call.length as usize == call.bytes.len();
+            bytes.extend(&call.bytes);
+        }
+        (bytes, is_whole)
+    }
+}
+
+#[derive(Default)]
+struct Seen {
+    told: BTreeMap<u64, Told>,
+    withdrawn: Vec<L7Ends>,
+    strays: u64,
+}
+
+impl PayloadSink for Seen {
+    fn opened(&mut self, id: u64, ends: L7Ends) {
+        let told = Told { ends, calls: Vec::new(), closed: None };
+        assert!(self.told.insert(id, told).is_none(), "a connection opens once");
+    }
+
+    fn payload(&mut self, id: u64, position: u64, payload: &Payload<'_>) {
+        let Some(told) = self.told.get_mut(&id) else {
+            self.strays += 1;
+            return;
+        };
+        assert_eq!(told.closed, None, "nothing passes on a closed connection");
+        let Payload { way, length, bytes, .. } = *payload;
+        told.calls.push(Call { way, position, length, bytes: bytes.to_vec() });
+    }
+
+    fn closed(&mut self, id: u64, _: u64, reset: bool) {
+        if let Some(told) = self.told.get_mut(&id) {
+            told.closed = Some(reset);
+        }
+    }
+
+    fn withdrawn(&mut self, id: u64, _server: u64) {
+        let told = self.told.remove(&id).expect("what was told can be withdrawn");
+        let is_answer = |call: &Call| call.way == Way::Received;
+        assert!(!told.calls.iter().any(is_answer), "it is withdrawn before an answer was told");
+        self.withdrawn.push(told.ends);
+    }
+}
+
+/// A lab under watch.
+struct Watch {
+    lab: Lab,
+    probe: PayloadProbe,
+    seen: Seen,
+}
+
+fn options(payload: PayloadOptions) -> Options {
+    Options { payload: PayloadOptions { is_on: true, ..payload }, ..Options::default() }
+}
+
+impl Watch {
+    fn new(hosts: usize, payload: PayloadOptions) -> Self {
+        Self::of(Lab::new(hosts).expect("a lab"), &options(payload))
+    }
+
+    fn of(lab: Lab, options: &Options) -> Self {
+        object::take_libbpf_log();
+        let probe = PayloadProbe::start(options).expect("the payload probe starts");
+        Self { lab, probe, seen: Seen::default() }
+    }
+
+    fn poll(&mut self) {
+        self.probe.poll(Duration::ZERO, &mut self.seen);
+    }
+
+    /// What one host told of a server's port, in one role.
+    fn of_port(&self, host: usize, role: Role, server_port: u16) -> Vec<&Told> {
+        let netns = netns(self.lab.host(host));
+        let is_it = |told: &&Told| {
+            let end = if role == Role::Client { told.ends.remote } else { told.ends.local };
+            told.ends.netns == netns && told.ends.role == role && end.port == server_port
+        };
+        self.seen.told.values().filter(is_it).collect()
+    }
+
+    /// Polls until `is_done` or time is up.
+    fn until(&mut self, mut is_done: impl FnMut(&Self) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_done(self) && Instant::now() < deadline {
+            self.probe.poll(Duration::from_millis(20), &mut self.seen);
+        }
+    }
+
+    /// Runs a script with [`PRELUDE`] on a host.
+    fn play(&self, host: usize, script: &str) {
+        let script = format!("{PRELUDE}\n{script}");
+        self.lab.host(host).output("python3", &["-c", &script]).expect("the script runs");
+    }
+
+    fn lost(&mut self) -> Vec<(String, u64)> {
+        self.probe.losses().into_iter().map(|loss| (loss.reason, loss.count)).collect()
+    }
+}
+
+fn netns(host: &Host) -> Netns {
+    let inode = host.run(|| std::fs::metadata("/proc/thread-self/ns/net").map(|of| of.ino()));
+    let inode = inode.expect("a host can be entered").expect("a namespace has an inode");
+    Netns(u32::try_from(inode).expect("inodes of nsfs have 32 bits"))
+}
+
+/// What every script begins with: `pair` gives a client's socket and what a server accepted.
+const PRELUDE: &str = r"
+import array, os, socket, struct, threading, time
+def pair(port, host='127.0.0.1'):
+    l = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET)
+    l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    l.bind((host, port))
+    l.listen()
+    c = socket.create_connection((host, port))
+    a, _ = l.accept()
+    l.close()
+    for s in (c, a):
+        s.settimeout(10)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return c, a
+def take(s, n):
+    got = b''
+    while len(got) < n:
+        got += s.recv(n - len(got)) or 1 / 0
+    return got
+GET = b'GET /a?b HTTP/1.1\r\nHost: x\r\n\r\n'
+OK = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi'
+";
+
+const GET: &str = "GET /a?b HTTP/1.1\r\nHost: x\r\n\r\n";
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
