@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::flow::text_enum;
 
 text_enum! {
-    /// Transport view or application view.
-    Layer { L4 = "l4", L7 = "l7" }
+    /// Transport view, application view, and the name lookups before both.
+    Layer { L4 = "l4", L7 = "l7", Dns = "dns" }
 }
 
 text_enum! {

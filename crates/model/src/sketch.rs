@@ -107,6 +107,11 @@ impl Sketch {
         self.buckets.is_empty()
     }
 
+    /// Bytes of memory that the buckets take.
+    pub fn memory_bytes(&self) -> usize {
+        self.buckets.capacity() * size_of::<(u16, u64)>()
+    }
+
     /// The latency in microseconds that the share `q` (0 to 1) of all does not exceed: the
     /// estimate of the value of rank `ceil(q * count)`, with a relative error below 3.9 %.
     pub fn quantile(&self, q: f64) -> Option<f64> {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use crate::columns::{Column, ColumnType, Origin, Table};
+use crate::column::{Column, ColumnType, Origin};
+use crate::columns::Table;
 
 /// Key of a schema's metadata entry that names the table.
 pub fn metadata_key(name: &str) -> String {
@@ -22,6 +23,7 @@ fn data_type(ty: ColumnType) -> DataType {
         ColumnType::Text | ColumnType::Ip => {
             DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8))
         }
+        ColumnType::Sketch => DataType::Binary,
     }
 }
 

@@ -1,15 +1,14 @@
 //! The fields of the filter language, made from the columns.
 //!
 //! A `local_x`/`remote_x` pair of columns gives four fields more: `client_x` and `server_x` (the
-//! pair turned by direction) and the bare `x`, which matches either end. A metric that is a ratio
-//! of two columns (`rtt_us`) is a field too: the row's own ratio.
+//! pair turned by direction) and the bare `x`, which matches either end. A metric that is made from
+//! columns (`rtt_us`, `error_rate`, `response_us_p95`) is a field too: the row's own value.
 
 use serde::Serialize;
 
-use weir_model::Layer;
-
-use crate::columns::{ColumnType, Merge, Table};
-use crate::metrics::{Formula, metrics};
+use crate::column::{ColumnType, Merge};
+use crate::columns::Table;
+use crate::metrics::metrics;
 
 /// Which end of a flow a field speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -40,9 +39,11 @@ pub struct Field {
     pub name: String,
     pub kind: FieldKind,
     pub side: Side,
-    /// The column or ratio metric itself, or what follows `local_` and `remote_` in both columns'
+    /// The column or computed metric itself, or what follows `local_` and `remote_` in both columns'
     /// names.
     pub column: &'static str,
+    /// A second column in which a value may stand as well.
+    pub also: Option<&'static str>,
     /// Identity (facets make sense) or a measured value (ranges make sense).
     pub is_key: bool,
     pub doc: String,
@@ -77,6 +78,7 @@ pub fn fields(table: Table) -> Vec<Field> {
             kind: kind(column.ty),
             side,
             column: column_name,
+            also: column.also,
             is_key,
             doc: doc_for(column.doc, side),
         };
@@ -91,13 +93,14 @@ pub fn fields(table: Table) -> Vec<Field> {
             out.push(make(column.name.to_owned(), Side::Flow, column.name));
         }
     }
-    for metric in metrics(Layer::L4) {
-        if matches!(metric.formula, Formula::Ratio { .. }) {
+    for metric in metrics(table) {
+        if metric.formula.is_computed() {
             out.push(Field {
                 name: metric.name.to_owned(),
                 kind: FieldKind::Number,
                 side: Side::Flow,
                 column: metric.name,
+                also: None,
                 is_key: false,
                 doc: metric.doc.to_owned(),
             });
@@ -135,6 +138,32 @@ mod tests {
         assert_eq!(field(Table::L4Flows, "server_ip").unwrap().kind, FieldKind::Ip);
         assert!(is_known_field(Table::L4Flows, "rtt_us"));
         assert!(!is_known_field(Table::L4Flows, "rtt_us_sum"));
+    }
+
+    #[test]
+    fn metrics_are_fields_under_one_name() {
+        for table in Table::ALL {
+            let mut names: Vec<String> = fields(table).into_iter().map(|f| f.name).collect();
+            for metric in metrics(table).iter().filter(|m| !m.name.ends_with("_samples")) {
+                let is_sample_count = table == Table::L7Samples && metric.name == "requests";
+                assert!(
+                    is_sample_count || names.iter().any(|n| n == metric.name),
+                    "{}",
+                    metric.name
+                );
+            }
+            names.sort_unstable();
+            let before = names.len();
+            names.dedup();
+            assert_eq!(names.len(), before, "{}", table.name());
+        }
+    }
+
+    #[test]
+    fn a_path_is_also_looked_for_in_its_template() {
+        let also = |table| field(table, "path").unwrap().also;
+        assert_eq!(also(Table::L7Samples), Some("template"));
+        assert_eq!(also(Table::L7Flows), None);
     }
 
     #[test]

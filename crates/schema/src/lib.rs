@@ -4,6 +4,7 @@
 //! the API and the TypeScript types. Knows nothing of files, SQL or how a value is measured.
 
 mod arrow;
+mod column;
 mod columns;
 mod fields;
 mod losses;
@@ -11,11 +12,12 @@ mod metrics;
 pub mod typescript;
 
 pub use arrow::{arrow_schema, metadata_key, stored_schema, wire_schema};
-pub use columns::{Column, ColumnType, L4_FLOWS, Merge, Origin, Table, Unit};
+pub use column::{Column, ColumnType, Merge, Origin, Unit};
+pub use columns::{DNS_FLOWS, L4_FLOWS, L7_FLOWS, L7_SAMPLES, Table};
 pub use fields::{Field, FieldKind, Side, field, fields, is_known_field};
 pub use losses::{LOSSES, LossMeaning, loss_meaning};
-pub use metrics::{Formula, L4_METRICS, Metric, metric, metrics};
+pub use metrics::{DNS_METRICS, Formula, L4_METRICS, L7_METRICS, Metric, metric, metrics};
 
 /// Version of the stored and sent columns. A reader accepts every version up to its own and
 /// fills columns that are younger than the data with nulls.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;

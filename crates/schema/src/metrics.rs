@@ -3,7 +3,8 @@
 use serde::Serialize;
 use weir_model::Layer;
 
-use crate::columns::Unit;
+use crate::column::Unit;
+use crate::columns::Table;
 
 /// How a metric is made from stored columns; right after any merge of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -27,6 +28,29 @@ pub enum Formula {
         numerator: &'static str,
         denominator: &'static str,
     },
+    /// `sum(column)` / seconds of the range that was asked for, or of the step of a series; of a
+    /// single row, of its window.
+    PerSecond {
+        column: &'static str,
+    },
+    /// What `percent` percent of the values do not exceed, from the merged sketch.
+    Quantile {
+        column: &'static str,
+        percent: u8,
+    },
+}
+
+impl Formula {
+    /// Whether the value is no stored column of a row but made from some.
+    pub fn is_computed(self) -> bool {
+        match self {
+            Formula::Sum { .. }
+            | Formula::Min { .. }
+            | Formula::Max { .. }
+            | Formula::Last { .. } => false,
+            Formula::Ratio { .. } | Formula::PerSecond { .. } | Formula::Quantile { .. } => true,
+        }
+    }
 }
 
 /// One metric of the API.
@@ -58,12 +82,17 @@ const fn sum(name: &'static str, label: &'static str, unit: Unit, doc: &'static 
     metric_row(name, label, unit, Formula::Sum { column: name }, doc)
 }
 
+const fn of(mut metric: Metric, layer: Layer) -> Metric {
+    metric.layer = layer;
+    metric
+}
+
 const fn mirrored(mut metric: Metric, other: &'static str) -> Metric {
     metric.mirror = Some(other);
     metric
 }
 
-use Unit::{Bytes, Count, Microseconds, Packets};
+use Unit::{Bytes, Count, Microseconds, Packets, PerSecond, Ratio};
 
 /// The L4 metrics, in the order in which pages offer them.
 pub const L4_METRICS: &[Metric] = &[
@@ -161,46 +190,246 @@ pub const L4_METRICS: &[Metric] = &[
     sum("connect_samples", "Connect samples", Count, "samples in the connect time"),
 ];
 
-/// The metrics of a layer.
-pub fn metrics(layer: Layer) -> &'static [Metric] {
-    match layer {
-        Layer::L4 => L4_METRICS,
-        Layer::L7 => &[],
+const fn l7(
+    name: &'static str,
+    label: &'static str,
+    unit: Unit,
+    formula: Formula,
+    doc: &'static str,
+) -> Metric {
+    of(metric_row(name, label, unit, formula, doc), Layer::L7)
+}
+
+const fn l7_count(name: &'static str, label: &'static str, doc: &'static str) -> Metric {
+    of(sum(name, label, Count, doc), Layer::L7)
+}
+
+const fn response(
+    name: &'static str,
+    label: &'static str,
+    percent: u8,
+    doc: &'static str,
+) -> Metric {
+    l7(name, label, Microseconds, Formula::Quantile { column: "response_sketch", percent }, doc)
+}
+
+/// The L7 metrics, in the order in which pages offer them.
+pub const L7_METRICS: &[Metric] = &[
+    l7_count("requests", "Requests", "requests, however they ended"),
+    l7(
+        "requests_per_s",
+        "Requests/s",
+        PerSecond,
+        Formula::PerSecond { column: "requests" },
+        "requests divided by the length of the range, busy or not; in a series, of the step",
+    ),
+    l7_count(
+        "errors",
+        "Errors",
+        "answers 4xx and 5xx, gRPC status other than 0, and requests not answered to their end",
+    ),
+    l7(
+        "error_rate",
+        "Error rate",
+        Ratio,
+        Formula::Ratio { numerator: "errors", denominator: "requests" },
+        "errors divided by requests",
+    ),
+    l7_count("status_1xx", "1xx", "final answers with status 100 to 199 (protocol upgrades)"),
+    l7_count("status_2xx", "2xx", "answers with status 200 to 299"),
+    l7_count("status_3xx", "3xx", "answers with status 300 to 399"),
+    l7_count("status_4xx", "4xx", "answers with status 400 to 499"),
+    l7_count("status_5xx", "5xx", "answers with status 500 to 599"),
+    l7_count("unanswered", "Unanswered", "requests that never got an answer"),
+    l7_count("aborted", "Aborted", "requests whose answer began and broke off"),
+    l7(
+        "response_us",
+        "Response time",
+        Microseconds,
+        Formula::Ratio { numerator: "response_us_sum", denominator: "response_samples" },
+        "mean time from the first byte of the request to the first byte of the answer",
+    ),
+    l7(
+        "response_us_min",
+        "Response time min",
+        Microseconds,
+        Formula::Min { column: "response_us_min" },
+        "shortest response time",
+    ),
+    l7(
+        "response_us_max",
+        "Response time max",
+        Microseconds,
+        Formula::Max { column: "response_us_max" },
+        "longest response time",
+    ),
+    response(
+        "response_us_p50",
+        "Response time P50",
+        50,
+        "half of the requests were answered within this time; error below 5 %",
+    ),
+    response(
+        "response_us_p90",
+        "Response time P90",
+        90,
+        "90 % of the requests were answered within this time; error below 5 %",
+    ),
+    response(
+        "response_us_p95",
+        "Response time P95",
+        95,
+        "95 % of the requests were answered within this time; error below 5 %",
+    ),
+    response(
+        "response_us_p99",
+        "Response time P99",
+        99,
+        "99 % of the requests were answered within this time; error below 5 %",
+    ),
+    l7_count("response_samples", "Response samples", "requests in the response time"),
+];
+
+/// Metrics of single requests: a row counts as often as its weight says.
+pub const L7_SAMPLE_METRICS: &[Metric] = &[l7(
+    "requests",
+    "Requests",
+    Count,
+    Formula::Sum { column: "weight" },
+    "requests that the rows stand for",
+)];
+
+const fn dns(
+    name: &'static str,
+    label: &'static str,
+    unit: Unit,
+    formula: Formula,
+    doc: &'static str,
+) -> Metric {
+    of(metric_row(name, label, unit, formula, doc), Layer::Dns)
+}
+
+const fn dns_count(name: &'static str, label: &'static str, doc: &'static str) -> Metric {
+    of(sum(name, label, Count, doc), Layer::Dns)
+}
+
+const fn dns_time(
+    name: &'static str,
+    label: &'static str,
+    percent: u8,
+    doc: &'static str,
+) -> Metric {
+    dns(name, label, Microseconds, Formula::Quantile { column: "dns_us_sketch", percent }, doc)
+}
+
+/// The DNS metrics, in the order in which pages offer them.
+pub const DNS_METRICS: &[Metric] = &[
+    dns_count("dns_queries", "Lookups", "name lookups, however they ended"),
+    dns(
+        "dns_queries_per_s",
+        "Lookups/s",
+        PerSecond,
+        Formula::PerSecond { column: "dns_queries" },
+        "lookups divided by the length of the range, busy or not; in a series, of the step",
+    ),
+    dns_count("dns_failures", "Failures", "answers with a code other than NOERROR"),
+    dns_count("dns_timeouts", "Timeouts", "lookups that never got an answer"),
+    dns(
+        "dns_us",
+        "Lookup time",
+        Microseconds,
+        Formula::Ratio { numerator: "dns_us_sum", denominator: "dns_us_samples" },
+        "mean time from query to answer",
+    ),
+    dns(
+        "dns_us_min",
+        "Lookup time min",
+        Microseconds,
+        Formula::Min { column: "dns_us_min" },
+        "shortest time from query to answer",
+    ),
+    dns(
+        "dns_us_max",
+        "Lookup time max",
+        Microseconds,
+        Formula::Max { column: "dns_us_max" },
+        "longest time from query to answer",
+    ),
+    dns_time(
+        "dns_us_p50",
+        "Lookup time P50",
+        50,
+        "half of the lookups were answered within this time; error below 5 %",
+    ),
+    dns_time(
+        "dns_us_p95",
+        "Lookup time P95",
+        95,
+        "95 % of the lookups were answered within this time; error below 5 %",
+    ),
+    dns_count("dns_us_samples", "Lookup samples", "answers in the lookup time"),
+];
+
+/// The metrics of a table.
+pub fn metrics(table: Table) -> &'static [Metric] {
+    match table {
+        Table::L4Flows => L4_METRICS,
+        Table::L7Flows => L7_METRICS,
+        Table::L7Samples => L7_SAMPLE_METRICS,
+        Table::DnsFlows => DNS_METRICS,
     }
 }
 
 /// Looks a metric up by its name.
-pub fn metric(layer: Layer, name: &str) -> Option<&'static Metric> {
-    metrics(layer).iter().find(|m| m.name == name)
+pub fn metric(table: Table, name: &str) -> Option<&'static Metric> {
+    metrics(table).iter().find(|m| m.name == name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::columns::Table;
+    use crate::column::Merge;
 
     #[test]
     fn formulas_name_stored_columns() {
-        let known = |name| Table::L4Flows.columns().iter().any(|c| c.name == name);
-        for metric in L4_METRICS {
-            match metric.formula {
-                Formula::Sum { column }
-                | Formula::Min { column }
-                | Formula::Max { column }
-                | Formula::Last { column } => assert!(known(column), "{column}"),
-                Formula::Ratio { numerator, denominator } => {
-                    assert!(known(numerator) && known(denominator), "{}", metric.name)
-                }
+        for table in Table::ALL {
+            let known = |name| {
+                let column = table.columns().iter().find(|c| c.name == name);
+                column.unwrap_or_else(|| panic!("{} lacks {name}", table.name())).merge
+            };
+            for metric in metrics(table) {
+                assert_eq!(metric.layer, table.layer());
+                let (found, expected) = match metric.formula {
+                    Formula::Sum { column } | Formula::PerSecond { column } => {
+                        (known(column), Merge::Sum)
+                    }
+                    Formula::Min { column } => (known(column), Merge::Min),
+                    Formula::Max { column } => (known(column), Merge::Max),
+                    Formula::Last { column } => (known(column), Merge::Last),
+                    Formula::Quantile { column, percent } => {
+                        assert!(percent <= 100);
+                        (known(column), Merge::Sketch)
+                    }
+                    Formula::Ratio { numerator, denominator } => {
+                        assert_eq!(known(numerator), Merge::Sum);
+                        // Whoever merges means needs their weights.
+                        assert!(super::metric(table, denominator).is_some(), "{denominator}");
+                        (known(denominator), Merge::Sum)
+                    }
+                };
+                assert_eq!(found, expected, "{}", metric.name);
             }
         }
     }
 
     #[test]
     fn mirrors_are_mutual() {
-        for metric in L4_METRICS {
-            if let Some(other) = metric.mirror {
-                let back = super::metric(Layer::L4, other).and_then(|m| m.mirror);
-                assert_eq!(back, Some(metric.name));
+        for table in Table::ALL {
+            for metric in metrics(table) {
+                if let Some(other) = metric.mirror {
+                    let back = super::metric(table, other).and_then(|m| m.mirror);
+                    assert_eq!(back, Some(metric.name));
+                }
             }
         }
     }

@@ -12,6 +12,8 @@ fn unit(unit: Unit) -> &'static str {
         Unit::Count => "count",
         Unit::Microseconds => "us",
         Unit::Milliseconds => "ms",
+        Unit::Ratio => "0 to 1",
+        Unit::PerSecond => "1/s",
     }
 }
 
@@ -24,6 +26,8 @@ fn formula(formula: Formula) -> String {
         Formula::Ratio { numerator, denominator } => {
             format!("sum of `{numerator}` / sum of `{denominator}`")
         }
+        Formula::PerSecond { column } => format!("sum of `{column}` / seconds asked for"),
+        Formula::Quantile { column, percent } => format!("{percent} % quantile of `{column}`"),
     }
 }
 
@@ -35,26 +39,39 @@ fn columns_and_metrics() {
          A value that a kernel cannot give is absent (null), never 0.\n\n\
          ## Metrics\n\n\
          In a pair, *sent* means from client to server. On a single flow, *sent* means from the \
-         local end to the remote end.\n\n\
-         | metric | unit | meaning | made from |\n|---|---|---|---|\n",
+         local end to the remote end.\n",
     );
-    for metric in metrics(Layer::L4) {
+    for (layer, name) in [
+        (Layer::L4, "Transport, `layer=l4`"),
+        (Layer::L7, "Requests, `layer=l7`"),
+        (Layer::Dns, "Name lookups, `layer=dns`"),
+    ] {
         page.push_str(&format!(
-            "| `{}` | {} | {} | {} |\n",
-            metric.name,
-            unit(metric.unit),
-            metric.doc,
-            formula(metric.formula)
+            "\n### {name}\n\n| metric | unit | meaning | made from |\n|---|---|---|---|\n"
         ));
+        for metric in metrics(Table::of_flows(layer)) {
+            page.push_str(&format!(
+                "| `{}` | {} | {} | {} |\n",
+                metric.name,
+                unit(metric.unit),
+                metric.doc,
+                formula(metric.formula)
+            ));
+        }
     }
+    page.push_str(
+        "\n## Filter fields\n\nEvery column that is no part of a metric is a filter field, and so \
+         is every metric but the sample counts, read of a single row. A pair of columns `local_x`, \
+         `remote_x` gives the fields `client_x`, `server_x` (the same pair, turned by direction) \
+         and `x` (either end).\n",
+    );
     for table in Table::ALL {
         page.push_str(&format!(
-            "\n## Columns of `{}`\n\n\
-             A pair `local_x`, `remote_x` gives the filter fields `client_x`, `server_x` (the same \
-             pair, turned by direction) and `x` (either end).\n\n\
+            "\n## Columns of `{}`\n\n{}\n\n\
              | column | type | unit | when rows merge | filled by | meaning |\n\
              |---|---|---|---|---|---|\n",
-            table.name()
+            table.name(),
+            table.doc()
         ));
         for column in table.columns() {
             page.push_str(&format!(
