@@ -10,7 +10,7 @@
 
 use std::net::IpAddr;
 
-use weir_model::{Direction, Family, Transport};
+use weir_model::{Direction, Family, L7Protocol, Outcome, Transport};
 use weir_schema::{Field, FieldKind, Table, field, fields};
 
 use crate::ast::{Bound, Expr, Predicate, TextPattern};
@@ -205,6 +205,13 @@ fn expected_value(field: &Field) -> &'static str {
 }
 
 fn unknown_field(table: Table, token: &Token, name: &str) -> FilterError {
+    let elsewhere = Table::ALL.into_iter().find(|other| field(*other, name).is_some());
+    if let Some(other) = elsewhere {
+        let message = format!("{} have no field {name}", subject(table));
+        let expected = format!("a field of {}; {name} is one of {}", table.name(), subject(other));
+        let length = name.chars().count();
+        return FilterError { length, ..at(token, message, expected) };
+    }
     let known = fields(table);
     let nearest = known
         .iter()
@@ -223,6 +230,16 @@ fn unknown_field(table: Table, token: &Token, name: &str) -> FilterError {
         length,
         expected,
         did_you_mean: nearest,
+    }
+}
+
+/// The rows of a table, for a person.
+fn subject(table: Table) -> &'static str {
+    match table {
+        Table::L4Flows => "transport flows (layer l4)",
+        Table::L7Flows => "summed-up requests (layer l7)",
+        Table::L7Samples => "single requests (flows of layer l7)",
+        Table::DnsFlows => "name lookups (layer dns)",
     }
 }
 
@@ -264,6 +281,9 @@ fn check_word(field: &Field, token: &Token, text: &str) -> Result<(), FilterErro
         "transport" => Transport::ALL.iter().map(|t| t.as_str()).collect(),
         "direction" => Direction::ALL.iter().map(|d| d.as_str()).collect(),
         "family" => Family::ALL.iter().map(|f| f.as_str()).collect(),
+        "protocol" => L7Protocol::ALL.iter().map(|p| p.as_str()).collect(),
+        "outcome" => Outcome::ALL.iter().map(|o| o.as_str()).collect(),
+        "encryption" => vec!["tls", "none"],
         _ => return Ok(()),
     };
     if words.iter().any(|word| word.eq_ignore_ascii_case(text)) {

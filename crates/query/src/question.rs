@@ -1,7 +1,7 @@
 //! The closed family of questions that every store answers.
 
-use weir_model::{Layer, Level, Perspective};
-use weir_schema::Side;
+use weir_model::{Level, Perspective};
+use weir_schema::{Side, Table};
 
 use crate::ast::Expr;
 
@@ -10,8 +10,8 @@ pub const MAX_GROUPS: usize = 50_000;
 /// Most steps of a series.
 pub const MAX_STEPS: usize = 2_000;
 
-/// Half-open time range `[from_ms, to_ms)`, Unix milliseconds. A flow belongs to it when its
-/// window starts in it.
+/// Half-open time range `[from_ms, to_ms)`, Unix milliseconds. A row belongs to it when its
+/// window starts in it; a single request, when it began in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeWindow {
     pub from_ms: i64,
@@ -32,7 +32,8 @@ impl TimeWindow {
 /// One question.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
-    pub layer: Layer,
+    /// What the rows are; it also says which metrics and filter fields there are.
+    pub table: Table,
     pub window: TimeWindow,
     pub perspective: Perspective,
     pub filter: Expr,
@@ -45,7 +46,7 @@ pub enum Shape {
     /// Grouped metrics: summary, map, connections, totals (`by` empty: one group).
     Groups {
         by: Vec<GroupBy>,
-        /// Metric names of the layer.
+        /// Metric names of the table.
         metrics: Vec<String>,
         sort: Option<Sort>,
         limit: usize,

@@ -7,10 +7,14 @@ use weir_schema::Table;
 use crate::{Expr, parse_filter};
 
 fn check(text: &str, expected: Expect) {
-    let shown = match parse_filter(Table::L4Flows, text) {
+    check_of(Table::L4Flows, text, expected);
+}
+
+fn check_of(table: Table, text: &str, expected: Expect) {
+    let shown = match parse_filter(table, text) {
         Ok(expr) => {
             let canonical = expr.to_string();
-            let again = parse_filter(Table::L4Flows, &canonical);
+            let again = parse_filter(table, &canonical);
             assert_eq!(again.as_ref(), Ok(&expr), "{text} became {canonical}");
             canonical
         }
@@ -60,6 +64,68 @@ fn everything_that_the_language_has() {
     check("client_process:web-1", expect!["client_process:web-1"]);
     check("client_process:-x", expect![[r#"client_process:"-x""#]]);
     check("remote_domain:a\\*b", expect![[r#"remote_domain:"a*b""#]]);
+}
+
+#[test]
+fn fields_of_requests_and_lookups() {
+    let flows = |text: &str, expected| check_of(Table::L7Flows, text, expected);
+    flows("path:/users/{id}", expect![[r#"path:"/users/{id}""#]]);
+    flows("path:/users/*", expect!["path:/users/*"]);
+    flows(
+        "method:(GET OR POST) status:[400 - 599]",
+        expect!["(method:get OR method:post) status:[400 - 599]"],
+    );
+    flows("protocol:http/1.1", expect!["protocol:http/1.1"]);
+    flows("protocol:(http/2 OR grpc)", expect!["protocol:http/2 OR protocol:grpc"]);
+    flows(
+        "protocol:http3",
+        expect![
+            "no protocol is called http3 at character 10: expected http/1.0 or http/1.1 or http/2 or grpc [9..14]"
+        ],
+    );
+    flows(
+        "error_rate>0.05 response_us_p95>=250ms",
+        expect!["error_rate:>0.05 response_us_p95:[250000 - *]"],
+    );
+    flows("grpc_status:* -status:200", expect!["grpc_status:* -status:200"]);
+    flows(
+        "rtt_us>5",
+        expect![
+            "summed-up requests (layer l7) have no field rtt_us at character 1: expected a field of l7_flows; rtt_us is one of transport flows (layer l4) [0..6]"
+        ],
+    );
+    flows(
+        "trace_id:4bf92f3577b34da6a3ce929d0e0e4736",
+        expect![
+            "summed-up requests (layer l7) have no field trace_id at character 1: expected a field of l7_flows; trace_id is one of single requests (flows of layer l7) [0..8]"
+        ],
+    );
+    let samples = |text: &str, expected| check_of(Table::L7Samples, text, expected);
+    samples(
+        "trace_id:4bf92f3577b34da6a3ce929d0e0e4736 outcome:aborted",
+        expect!["trace_id:4bf92f3577b34da6a3ce929d0e0e4736 outcome:aborted"],
+    );
+    samples(
+        "template:/users/{id} path:/users/42 response_us>1s",
+        expect![[r#"template:"/users/{id}" path:/users/42 response_us:>1000000"#]],
+    );
+    samples(
+        "error_rate:1",
+        expect![
+            "single requests (flows of layer l7) have no field error_rate at character 1: expected a field of l7_samples; error_rate is one of summed-up requests (layer l7) [0..10]"
+        ],
+    );
+    check_of(
+        Table::DnsFlows,
+        "dns_name:*.example.com rcode:NXDOMAIN dns_us>10ms",
+        expect!["dns_name:*.example.com rcode:nxdomain dns_us:>10000"],
+    );
+    check(
+        "status:500",
+        expect![
+            "transport flows (layer l4) have no field status at character 1: expected a field of l4_flows; status is one of summed-up requests (layer l7) [0..6]"
+        ],
+    );
 }
 
 #[test]

@@ -104,7 +104,7 @@ pub struct FileRow {
     pub rows: u64,
     pub bytes: u64,
     pub crc32: u32,
-    /// Earliest and latest window start.
+    /// Earliest and latest time of a row.
     pub min_ms: i64,
     pub max_ms: i64,
     pub window_ms_max: i64,

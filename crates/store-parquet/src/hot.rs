@@ -5,13 +5,28 @@
 
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Schema, SchemaRef};
+use weir_model::Sketch;
 use weir_schema::{Table, stored_schema};
 use weir_store::{StoreError, StoreErrorKind};
 
 use crate::errors::invalid;
 use crate::segment::{ColumnData, ColumnId, Loaded, ScanError, column_id};
+
+/// Sketches are merged when a question comes: what is no sketch must not get that far.
+fn check_sketches(name: &str, column: Option<&ArrayRef>) -> Result<(), StoreError> {
+    let Some(column) = column.and_then(|column| column.as_binary_opt::<i32>()) else {
+        return Ok(());
+    };
+    for bytes in column.iter().flatten() {
+        if let Err(error) = Sketch::decode(bytes) {
+            return Err(invalid(format!("column {name:?} holds {error}")));
+        }
+    }
+    Ok(())
+}
 
 /// A journalled batch.
 #[derive(Debug)]
@@ -19,7 +34,7 @@ pub struct HotBatch {
     pub journal_id: i64,
     pub table: Table,
     pub rows: usize,
-    /// Earliest and latest window start.
+    /// Earliest and latest time of a row.
     pub min_ms: i64,
     pub max_ms: i64,
     /// End of the latest window.
@@ -55,6 +70,7 @@ impl HotBatch {
             if nulls > 0 && !field.is_nullable() {
                 return Err(invalid(format!("column {:?} lacks values", field.name())));
             }
+            check_sketches(field.name(), column)?;
             columns.push(column.filter(|c| nulls < c.len()).cloned());
         }
         let mut batch = Self {
@@ -89,10 +105,10 @@ impl HotBatch {
                 _ => Vec::new(),
             }
         };
-        let starts = numbers("window_start_ms");
+        let times = numbers(self.table.time_column());
         let lengths = numbers("window_ms");
-        self.min_ms = starts.iter().min().map_or(i64::MAX, |v| *v as i64);
-        self.max_ms = starts.iter().max().map_or(i64::MIN, |v| *v as i64);
+        self.min_ms = times.iter().min().map_or(i64::MAX, |v| *v as i64);
+        self.max_ms = times.iter().max().map_or(i64::MIN, |v| *v as i64);
         self.window_ms_max = lengths.iter().max().map_or(0, |v| *v as i64);
         Ok(())
     }

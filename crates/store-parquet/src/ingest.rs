@@ -22,7 +22,7 @@ pub fn ingest(
     let hot = HotBatch::new(batch.table, batch.to_ms, &batch.rows)?;
     if hot.rows > 0 && (hot.min_ms < batch.from_ms || hot.max_ms >= batch.to_ms) {
         return Err(invalid(format!(
-            "the batch says {}..{} ms and has windows that start in {}..={} ms",
+            "the batch says {}..{} ms and has rows of {}..={} ms",
             batch.from_ms, batch.to_ms, hot.min_ms, hot.max_ms
         )));
     }

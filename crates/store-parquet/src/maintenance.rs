@@ -15,7 +15,7 @@ use crate::files::{HOUR_MS, hour_of};
 use crate::hot::HotBatch;
 use crate::merge::{Part, merge};
 use crate::read::StoredFile;
-use crate::segment::{ColumnData, ScanError, Segment, View};
+use crate::segment::{ScanError, Segment, View};
 use crate::state::Shared;
 use crate::write::{Layout, write_file};
 
@@ -99,10 +99,9 @@ fn rows_by_hour(shared: &Shared, segments: &[Segment]) -> Result<BTreeMap<i64, P
     let mut hours: BTreeMap<i64, Parts> = BTreeMap::new();
     for (place, segment) in segments.iter().enumerate() {
         let view = View::new(segment, &shared.cache);
-        let starts = view.named("window_start_ms")?;
-        let Some(ColumnData::Numbers { values, .. }) = starts.as_deref() else { continue };
-        for (row, start) in values.iter().enumerate() {
-            let parts = hours.entry(hour_of(*start as i64)).or_default();
+        let Some(times) = view.times()? else { continue };
+        for (row, time) in times.iter().enumerate() {
+            let parts = hours.entry(hour_of(*time as i64)).or_default();
             match parts.last_mut() {
                 Some((last, rows)) if *last == place => rows.push(row as u32),
                 _ => parts.push((place, vec![row as u32])),

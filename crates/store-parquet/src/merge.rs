@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use arrow_array::types::UInt32Type;
 use arrow_array::{
-    Array, ArrayRef, DictionaryArray, PrimitiveArray, RecordBatch, StringArray,
-    TimestampMillisecondArray, UInt16Array, UInt32Array, UInt64Array,
+    Array, ArrayRef, BinaryArray, DictionaryArray, PrimitiveArray, RecordBatch, StringArray,
+    TimestampMillisecondArray, UInt16Array, UInt32Array, UInt64Array, new_null_array,
 };
 use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_schema::DataType;
 use hashbrown::HashMap;
 use weir_schema::{Column, ColumnType, Table, stored_schema};
 use weir_store::{StoreError, StoreErrorKind};
@@ -20,7 +21,7 @@ use crate::segment::{ColumnData, NULL_CODE, ScanError, View};
 /// Rows are first ordered by time in steps of this length, so that row groups can be skipped by
 /// their times; within a step by what repeats from window to window, so that they compress.
 const TIME_STEP_MS: u64 = 300_000;
-const SORT_COLUMNS: [&str; 9] = [
+const SORT_COLUMNS: [&str; 11] = [
     "agent",
     "direction",
     "transport",
@@ -29,7 +30,9 @@ const SORT_COLUMNS: [&str; 9] = [
     "local_port",
     "remote_ip",
     "remote_port",
-    "window_start_ms",
+    "dns_name",
+    "method",
+    "path",
 ];
 
 /// Rows of one segment that take part.
@@ -59,8 +62,10 @@ pub fn merge(table: Table, parts: &[Part]) -> Result<RecordBatch, ScanError> {
     let order = file_order(table, parts)?;
     let mut arrays = Vec::with_capacity(table.columns().len());
     for column in table.columns() {
-        let joined = join(column, parts)?;
-        arrays.push(gather(column, &joined, &order));
+        arrays.push(match column.ty {
+            ColumnType::Sketch => gather_bytes(column, parts, &order)?,
+            _ => gather(column, &join(column, parts)?, &order),
+        });
     }
     RecordBatch::try_new(stored_schema(table), arrays).map_err(|error| {
         StoreError::with_source(StoreErrorKind::Io, "cannot merge rows", error).into()
@@ -69,7 +74,7 @@ pub fn merge(table: Table, parts: &[Part]) -> Result<RecordBatch, ScanError> {
 
 fn file_order(table: Table, parts: &[Part]) -> Result<Vec<u32>, ScanError> {
     let mut keys = Vec::with_capacity(SORT_COLUMNS.len());
-    for name in SORT_COLUMNS {
+    for name in SORT_COLUMNS.into_iter().chain([table.time_column()]) {
         if let Some(column) = table.columns().iter().find(|column| column.name == name) {
             keys.push(join(column, parts)?);
         }
@@ -98,6 +103,8 @@ fn join(column: &Column, parts: &[Part]) -> Result<Joined, ScanError> {
                 values.resize(values.len() + part.rows.len(), 0);
                 valid.resize(valid.len() + part.rows.len(), false);
             }
+            // Sketches are gathered as they are.
+            Some(ColumnData::Bytes(_)) => {}
             Some(ColumnData::Numbers { values: numbers, nulls }) => {
                 for row in &part.rows {
                     let row = *row as usize;
@@ -181,5 +188,25 @@ fn gather(column: &Column, joined: &Joined, order: &[u32]) -> ArrayRef {
             let texts: StringArray = joined.texts.iter().map(Some).collect();
             Arc::new(DictionaryArray::new(keys, Arc::new(texts)))
         }
+        // [`gather_bytes`] is for these.
+        ColumnType::Sketch => new_null_array(&DataType::Binary, order.len()),
     }
+}
+
+/// A column of bytes in file order.
+fn gather_bytes(column: &Column, parts: &[Part], order: &[u32]) -> Result<ArrayRef, ScanError> {
+    let mut loaded = Vec::with_capacity(parts.len());
+    for part in parts {
+        loaded.push(part.view.named(column.name)?);
+    }
+    let places: Vec<(usize, u32)> = parts
+        .iter()
+        .enumerate()
+        .flat_map(|(place, part)| part.rows.iter().map(move |row| (place, *row)))
+        .collect();
+    let bytes = order.iter().map(|at| {
+        let (place, row) = places[*at as usize];
+        loaded[place].as_deref().and_then(|column| column.blob(row as usize))
+    });
+    Ok(Arc::new(bytes.collect::<BinaryArray>()))
 }

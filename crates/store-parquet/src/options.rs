@@ -41,6 +41,9 @@ pub struct Options {
     /// Most groups that one question keeps apart; rows of further groups count in totals only, and
     /// the answer says so. Default 1,000,000.
     pub groups_max: usize,
+    /// Most memory that the sketches of one question take on each of its threads; a question that
+    /// needs more is `Invalid`. Default 64 MiB: quantiles of some 150,000 groups.
+    pub sketch_bytes_max: u64,
     /// Most threads that work on one question. Default 2, or 1 on one processor.
     pub question_threads_max: usize,
     /// Rows that a thread must have to do for its start to pay. Default 50,000.
@@ -67,6 +70,7 @@ impl Options {
             row_group_rows_max: 131_072,
             cache_bytes_max: 128 * MIB,
             groups_max: 1_000_000,
+            sketch_bytes_max: 64 * MIB,
             question_threads_max: processors.min(2),
             thread_rows_min: 50_000,
         }

@@ -103,7 +103,7 @@ impl StoredFile {
     fn group(&self, metadata: &RowGroupMetaData) -> Group {
         let mut bounds = None;
         for column in metadata.columns() {
-            if column.column_path().string() != "window_start_ms" {
+            if column.column_path().string() != self.row.table.time_column() {
                 continue;
             }
             if let Some(Statistics::Int64(found)) = column.statistics() {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{TimestampMillisecondType, UInt16Type, UInt32Type, UInt64Type};
-use arrow_array::{Array, StringArray};
+use arrow_array::{Array, BinaryArray, StringArray};
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::DataType;
 use weir_schema::Table;
@@ -37,6 +37,8 @@ pub enum ColumnData {
     Codes { codes: ScalarBuffer<u32>, values: StringArray },
     /// Numbers and times.
     Numbers { values: ScalarBuffer<u64>, nulls: Option<NullBuffer> },
+    /// Encoded sketches.
+    Bytes(BinaryArray),
 }
 
 impl ColumnData {
@@ -62,6 +64,7 @@ impl ColumnData {
                 numbers(values.iter().map(|v| (*v).max(0) as u64).collect())
             }
             DataType::Dictionary(_, _) => Self::from_dictionary(array).map(Some),
+            DataType::Binary => Ok(Some(Self::Bytes(array.as_binary::<i32>().clone()))),
             other => Err(format!("columns of type {other} are not stored")),
         }
     }
@@ -87,6 +90,7 @@ impl ColumnData {
         match self {
             Self::Codes { codes, .. } => codes.len(),
             Self::Numbers { values, .. } => values.len(),
+            Self::Bytes(values) => values.len(),
         }
     }
 
@@ -99,6 +103,11 @@ impl ColumnData {
             Self::Numbers { values, nulls } => {
                 values.len() * 8 + nulls.as_ref().map_or(0, |n| n.len().div_ceil(8))
             }
+            Self::Bytes(values) => {
+                let offsets = values.value_offsets();
+                let bytes = offsets.last().unwrap_or(&0) - offsets.first().unwrap_or(&0);
+                bytes as usize + offsets.len() * 4 + values.len().div_ceil(8)
+            }
         };
         bytes as u64
     }
@@ -110,7 +119,7 @@ impl ColumnData {
                 let code = codes[row];
                 (code != NULL_CODE).then(|| values.value(code as usize))
             }
-            Self::Numbers { .. } => None,
+            Self::Numbers { .. } | Self::Bytes(_) => None,
         }
     }
 
@@ -120,7 +129,15 @@ impl ColumnData {
             Self::Numbers { values, nulls } => {
                 nulls.as_ref().is_none_or(|n| n.is_valid(row)).then(|| values[row])
             }
-            Self::Codes { .. } => None,
+            Self::Codes { .. } | Self::Bytes(_) => None,
+        }
+    }
+
+    /// The bytes of a row; `None` where absent or of another type.
+    pub fn blob(&self, row: usize) -> Option<&[u8]> {
+        match self {
+            Self::Bytes(values) => values.is_valid(row).then(|| values.value(row)),
+            Self::Codes { .. } | Self::Numbers { .. } => None,
         }
     }
 }
@@ -141,7 +158,7 @@ pub enum Source {
 pub struct Segment {
     pub table: Table,
     pub rows: usize,
-    /// Earliest and latest window start.
+    /// Earliest and latest time of a row.
     pub min_ms: i64,
     pub max_ms: i64,
     pub window_ms_max: i64,
@@ -225,6 +242,14 @@ impl<'a> View<'a> {
         match column_id(self.segment.table, name) {
             Some(id) => self.column(id),
             None => Ok(None),
+        }
+    }
+
+    /// When each row happened; `None` where the segment has no rows.
+    pub fn times(&self) -> Result<Option<ScalarBuffer<u64>>, ScanError> {
+        match self.named(self.segment.table.time_column())?.as_deref() {
+            Some(ColumnData::Numbers { values, .. }) => Ok(Some(values.clone())),
+            _ => Ok(None),
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use weir_model::Loss;
 use weir_query::{Answer, Question};
 use weir_schema::Table;
-use weir_store::{Store, StoreBatch, StoreError, StoreErrorKind, StoreStatus, Stored};
+use weir_store::{Store, StoreBatch, StoreError, StoreErrorKind, StoreStatus, Stored, TableStatus};
 
 use crate::catalogue::Catalogue;
 use crate::exec;
@@ -20,7 +20,7 @@ use crate::journal::{Journal, decode};
 use crate::maintenance;
 use crate::options::Options;
 use crate::read::StoredFile;
-use crate::state::Shared;
+use crate::state::{Contents, Shared};
 
 /// The embedded store over one data directory.
 ///
@@ -99,6 +99,24 @@ fn load_journal(shared: &Shared) -> Result<(), StoreError> {
     Ok(())
 }
 
+fn table_status(table: Table, contents: &Contents, options: &Options) -> TableStatus {
+    let files = contents.files.iter().map(|file| &file.row).filter(|row| row.table == table);
+    let hot = contents.hot.iter().filter(|batch| batch.table == table);
+    let journal_rows: u64 = hot.clone().map(|batch| batch.rows as u64).sum();
+    let oldest = files.clone().map(|row| row.min_ms).chain(hot.clone().map(|b| b.min_ms));
+    let newest = files.clone().map(|row| row.max_ms).chain(hot.map(|b| b.max_ms));
+    TableStatus {
+        table,
+        rows: files.clone().map(|row| row.rows).sum::<u64>() + journal_rows,
+        bytes: files.clone().map(|row| row.bytes).sum(),
+        files: files.count() as u64,
+        journal_rows,
+        oldest_ms: oldest.min(),
+        newest_ms: newest.max(),
+        retention_s: options.retention_of(table).as_secs(),
+    }
+}
+
 impl Store for ParquetStore {
     fn ingest(&self, batch: &StoreBatch) -> Result<Stored, StoreError> {
         self.check_open()?;
@@ -117,27 +135,25 @@ impl Store for ParquetStore {
 
     fn status(&self) -> Result<StoreStatus, StoreError> {
         let options = &self.shared.options;
-        let retention = Table::ALL.iter().map(|table| options.retention_of(*table)).max();
         let on_disk = |name: String| {
             fs::metadata(options.data_dir.join(name)).map_or(0, |metadata| metadata.len())
         };
         let catalogue = on_disk(CATALOGUE.to_owned()) + on_disk(format!("{CATALOGUE}-wal"));
         let contents = self.shared.read();
-        let file_rows = contents.files.iter().map(|file| &file.row);
-        let journal_rows: u64 = contents.hot.iter().map(|batch| batch.rows as u64).sum();
-        let hot = contents.hot.iter();
-        let oldest = file_rows.clone().map(|row| row.min_ms).chain(hot.clone().map(|b| b.min_ms));
-        let newest = file_rows.clone().map(|row| row.max_ms).chain(hot.map(|b| b.max_ms));
+        let tables: Vec<TableStatus> =
+            Table::ALL.into_iter().map(|table| table_status(table, &contents, options)).collect();
+        let sum = |of: fn(&TableStatus) -> u64| tables.iter().map(of).sum::<u64>();
         Ok(StoreStatus {
             kind: "parquet",
-            rows: file_rows.clone().map(|row| row.rows).sum::<u64>() + journal_rows,
-            bytes: file_rows.clone().map(|row| row.bytes).sum::<u64>() + catalogue,
-            files: contents.files.len() as u64,
-            journal_rows,
-            oldest_ms: oldest.min(),
-            newest_ms: newest.max(),
-            retention_s: retention.map_or(0, |retention| retention.as_secs()),
+            rows: sum(|table| table.rows),
+            bytes: sum(|table| table.bytes) + catalogue,
+            files: sum(|table| table.files),
+            journal_rows: sum(|table| table.journal_rows),
+            oldest_ms: tables.iter().filter_map(|table| table.oldest_ms).min(),
+            newest_ms: tables.iter().filter_map(|table| table.newest_ms).max(),
+            retention_s: tables.iter().map(|table| table.retention_s).max().unwrap_or(0),
             corrupt_files: contents.corrupt.len() as u64,
+            tables,
         })
     }
 

@@ -44,7 +44,7 @@ pub fn write_file(
     })?;
     fs::rename(&unfinished, &path).map_err(|error| io_error("name", &path, error))?;
     sync_dir(path.parent().unwrap_or(data_dir))?;
-    let (min_ms, max_ms) = time_bounds(rows);
+    let (min_ms, max_ms) = time_bounds(table, rows);
     Ok(FileRow {
         id,
         table,
@@ -98,8 +98,8 @@ fn properties(layout: &Layout) -> Result<WriterProperties, ParquetError> {
     Ok(properties)
 }
 
-fn time_bounds(rows: &RecordBatch) -> (i64, i64) {
-    let Some(column) = rows.column_by_name("window_start_ms") else { return (0, 0) };
+fn time_bounds(table: Table, rows: &RecordBatch) -> (i64, i64) {
+    let Some(column) = rows.column_by_name(table.time_column()) else { return (0, 0) };
     let values = column.as_primitive::<TimestampMillisecondType>().values();
     let min = values.iter().min().copied().unwrap_or(0);
     (min, values.iter().max().copied().unwrap_or(min))

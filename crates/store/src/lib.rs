@@ -19,13 +19,15 @@ pub use error::{StoreError, StoreErrorKind};
 /// One batch as it is to be stored: columns of [`weir_schema::stored_schema`].
 ///
 /// A nullable column that is missing counts as null. A column that the schema does not know, one
-/// of another type, a null in a required column and a row whose window does not start in
-/// `[from_ms, to_ms)` are [`StoreErrorKind::Invalid`], and nothing of the batch is stored.
+/// of another type, a null in a required column, bytes that are no sketch and a row whose time (see
+/// [`weir_schema::Table::time_column`]) does not lie in `[from_ms, to_ms)` are
+/// [`StoreErrorKind::Invalid`], and nothing of the batch is stored.
 #[derive(Clone, Debug)]
 pub struct StoreBatch {
     pub table: Table,
-    /// The agent and its sequence number: a pair that was seen before is not stored again. So an
-    /// agent never uses a number twice, not even after it lost its state.
+    /// The agent and its sequence number: a pair that was seen before with the same table is not
+    /// stored again. So an agent never uses a number twice for a table, not even after it lost its
+    /// state.
     pub agent: String,
     pub sequence: u64,
     pub rows: RecordBatch,
@@ -57,19 +59,39 @@ pub struct StoreStatus {
     pub bytes: u64,
     pub files: u64,
     pub journal_rows: u64,
-    /// Earliest and latest window start that is stored.
+    /// Earliest and latest time of a row that is stored.
     pub oldest_ms: Option<i64>,
     pub newest_ms: Option<i64>,
+    /// The longest of the tables'.
     pub retention_s: u64,
     /// Files that were found unreadable and set aside, never deleted.
     pub corrupt_files: u64,
+    /// Each table, in the order of [`weir_schema::Table::ALL`].
+    pub tables: Vec<TableStatus>,
+}
+
+/// What is stored of one table.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct TableStatus {
+    pub table: Table,
+    /// In files and in the journal.
+    pub rows: u64,
+    /// Of its files.
+    pub bytes: u64,
+    pub files: u64,
+    pub journal_rows: u64,
+    /// Earliest and latest time of a row.
+    pub oldest_ms: Option<i64>,
+    pub newest_ms: Option<i64>,
+    pub retention_s: u64,
 }
 
 /// A store. Calls block; the server runs them on its blocking threads.
 ///
 /// # What an answer means
 ///
-/// * **Time.** A row is taken when `from_ms <= window_start_ms < to_ms`.
+/// * **Time.** A row is taken when `from_ms <= time < to_ms`; its time is the start of its window,
+///   and of a single request when it began ([`weir_schema::Table::time_column`]).
 /// * **Perspective.** *merged* takes every row but an incoming one with a `remote_agent` (the
 ///   client's row is there too), and of two rows of unknown direction that are both observed the
 ///   one whose `(local_ip, local_port)` is not greater than its `(remote_ip, remote_port)`
@@ -84,13 +106,17 @@ pub struct StoreStatus {
 /// * **`Formula::Last`** (`active_connections`) counts, of each agent, only the rows of its last
 ///   window within the range, or within the step of a series; which window that is does not
 ///   depend on filter or perspective.
+/// * **`Formula::PerSecond`** divides by the seconds of the whole range, or of the step of a series,
+///   also where a step reaches beyond the range; of a single row (filters, rows) by its window.
+/// * **`Formula::Quantile`** is the estimate of the merged sketch: the same bits however rows were
+///   batched, flushed or merged.
 /// * **Facets** count rows; a field of either end counts a row once for each distinct value, and
 ///   as absent only where both ends lack it.
 /// * **Groups** without `sort` come in the order of their keys. Absent metrics sort last both
 ///   ways. `limit` is at most [`weir_query::MAX_GROUPS`].
 /// * **Series** steps are aligned to multiples of `step_ms`; rows outside the range are not
 ///   counted even where the first or last step reaches beyond it.
-/// * **Rows** are objects with every stored column, the ratio metrics, and `client_*` and
+/// * **Rows** are objects with every stored column but sketches, the computed metrics, and `client_*` and
 ///   `server_*` for each pair of ends; what is absent is null, times are integers.
 /// * **`incomplete`** of an answer holds what the store itself lacks (`corrupt`) or left out
 ///   (`cut`); what agents lost is [`Store::losses`].

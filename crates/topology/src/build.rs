@@ -8,7 +8,7 @@ use crate::cut::{Cut, heaviest};
 use crate::focus::{Focus, reach};
 use crate::group::{Group, GroupKind, Grouping, Place, place, resolve};
 use crate::key;
-use crate::metric::{Metrics, Totals, View, weight};
+use crate::metric::{Metrics, Totals, View, known, weight};
 
 /// Traffic of one client entity with one server entity, from the client's view.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,13 +99,13 @@ pub fn build(metrics: &Metrics<'_>, pairs: Vec<Edge>, options: &Options) -> Map 
     let node = |n: &usize| MapNode {
         key: nodes[*n].key.clone(),
         entity: nodes[*n].entity.clone(),
-        values: node_values[*n].clone(),
+        values: known(&node_values[*n]),
         group: places[*n].as_ref().map(|place| place.id.clone()),
     };
     let edge = |e: &usize| MapEdge {
         client: nodes[links[*e].client].key.clone(),
         server: nodes[links[*e].server].key.clone(),
-        values: values[*e].clone(),
+        values: known(&values[*e]),
     };
     Map {
         nodes: kept.nodes.iter().map(node).collect(),
@@ -256,7 +256,7 @@ fn group_up(
             kind: if place.is_external { GroupKind::External } else { kind },
             name: place.name.clone(),
             nodes: *nodes,
-            values,
+            values: known(&values),
         })
         .collect();
 
@@ -280,7 +280,7 @@ fn group_up(
     let edge = |(ends, total): ((&str, &str), Totals)| MapEdge {
         client: ends.0.to_owned(),
         server: ends.1.to_owned(),
-        values: total.finish(metrics),
+        values: known(&total.finish(metrics)),
     };
     let group_edges = between.into_iter().map(edge).collect();
     (groups, group_edges)

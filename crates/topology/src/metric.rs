@@ -10,6 +10,8 @@ pub enum Merge {
     Mean {
         samples: usize,
     },
+    /// Two values do not make one, a quantile for instance: kept where it is the only one.
+    Never,
 }
 
 /// One metric of the edges.
@@ -73,6 +75,8 @@ impl Totals {
                 let count = values.get(samples).copied().flatten().unwrap_or(0.0);
                 old.unwrap_or(0.0) + value * count
             }
+            // Remembered, so that a third value is not taken for the only one.
+            Merge::Never => old.map_or(value, |_| f64::NAN),
         };
         self.values[into] = Some(merged);
     }
@@ -87,6 +91,11 @@ impl Totals {
         };
         metrics.all.iter().enumerate().map(|(index, metric)| finish(index, metric)).collect()
     }
+}
+
+/// Values as they are shown: without those that did not make one.
+pub(crate) fn known(values: &[Option<f64>]) -> Vec<Option<f64>> {
+    values.iter().map(|value| value.filter(|value| !value.is_nan())).collect()
 }
 
 /// What an edge or node is worth when some must go.

@@ -18,7 +18,7 @@ pub enum WireError {
     Damaged(String),
     #[error("the batch header cannot be read: {0}")]
     Header(String),
-    #[error("unknown table {0:?}; this server knows l4_flows")]
+    #[error("unknown table {0:?}; this server knows {known}", known = known_tables())]
     UnknownTable(String),
     #[error(
         "the batch has format {found} and this server reads formats up to {supported}; upgrade \
@@ -37,6 +37,10 @@ pub enum WireError {
     TooLarge { bytes: u64, what: &'static str, limit: &'static str, max: usize },
     #[error("a batch could not be encoded: {0}")]
     Encode(String),
+}
+
+fn known_tables() -> String {
+    weir_schema::Table::ALL.map(weir_schema::Table::name).join(", ")
 }
 
 impl WireError {

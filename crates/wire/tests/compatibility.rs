@@ -9,7 +9,7 @@ use arrow_array::{Array, RecordBatch};
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
-use common::{batch, column, header};
+use common::{batch, batch_of, column, header};
 use weir_schema::{FORMAT_VERSION, Table, wire_schema};
 use weir_wire::{Batch, FORMAT, Limits, decode, encode};
 
@@ -67,13 +67,26 @@ fn a_batch_comes_back_as_it_went() {
 /// Every released format stays readable. A missing file is written, an existing one never.
 #[test]
 fn golden_batches_are_readable() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format-1.arrow");
-    if !path.exists() && std::env::var_os("UPDATE_EXPECT").is_some() {
-        std::fs::write(&path, encode(&batch(7)).expect("encoded")).expect("golden written");
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let newest = "a new version needs goldens of its own";
+    assert_eq!((FORMAT, FORMAT_VERSION), (1, 2), "{newest}");
+    let goldens = [
+        ("format-1.arrow", Table::L4Flows, 1),
+        ("format-1-l4_flows-2.arrow", Table::L4Flows, 2),
+        ("format-1-l7_flows-2.arrow", Table::L7Flows, 2),
+        ("format-1-l7_samples-2.arrow", Table::L7Samples, 2),
+        ("format-1-dns_flows-2.arrow", Table::DnsFlows, 2),
+    ];
+    for (name, table, schema_version) in goldens {
+        let path = dir.join(name);
+        let mut expected = batch_of(table, 7);
+        expected.header.schema_version = schema_version;
+        if !path.exists() && std::env::var_os("UPDATE_EXPECT").is_some() {
+            std::fs::write(&path, encode(&expected).expect("encoded")).expect("golden written");
+        }
+        let bytes = std::fs::read(&path).expect(name);
+        assert_eq!(read(&bytes), expected, "{name}");
     }
-    let bytes = std::fs::read(&path).expect("tests/golden/format-1.arrow");
-    assert_eq!((FORMAT, FORMAT_VERSION), (1, 1), "a new version needs a golden of its own");
-    assert_eq!(read(&bytes), batch(7));
 }
 
 #[test]

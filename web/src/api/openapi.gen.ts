@@ -28,7 +28,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Most frequent values of fields, with the number of flow rows that have each. */
+        /**
+         * Most frequent values of fields, with the number of rows that have each. At layer l7 the rows are
+         *     those of summed-up requests, or single requests where the filter or a field is of these only.
+         */
         get: operations["facets"];
         put?: never;
         post?: never;
@@ -72,6 +75,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/flows/l7": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Single requests, newest first. Where there were too many, some stand for the others: their
+         *     `weight` says for how many.
+         */
+        get: operations["requests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/l7/histogram": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The requests of the range over time, by when they began; each counts as often as its weight
+         *     says.
+         */
+        get: operations["requests_histogram"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ingest": {
         parameters: {
             query?: never;
@@ -99,7 +142,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Entities as nodes and their traffic as edges, directed from client to server. */
+        /**
+         * Entities as nodes and their traffic as edges, directed from client to server. Quantiles do not
+         *     add up: a node or group with several conversations has none.
+         */
         get: operations["map"];
         put?: never;
         post?: never;
@@ -242,15 +288,18 @@ export interface components {
         ColumnSchema: {
             doc: string;
             filterable: boolean;
-            /** @description How rows merge: `key`, `sum`, `min`, `max` or `last`. */
+            /** @description How rows merge: `key`, `sum`, `min`, `max`, `last` or `sketch`. */
             merge: string;
             name: string;
             nullable: boolean;
             /** Format: int32 */
             since: number;
-            /** @description `u16`, `u32`, `u64`, `timestamp_ms`, `text` or `ip`. */
+            /** @description `u16`, `u32`, `u64`, `timestamp_ms`, `text`, `ip` or `sketch`. */
             type: string;
-            /** @description `none`, `bytes`, `packets`, `count`, `microseconds` or `milliseconds`. */
+            /**
+             * @description `none`, `bytes`, `packets`, `count`, `microseconds`, `milliseconds`, `ratio` (0 to 1) or
+             *     `per_second`.
+             */
             unit: string;
         };
         /** @description Conversations with one remote address, or with one port of it. */
@@ -316,7 +365,7 @@ export interface components {
             left: number;
             values: components["schemas"]["FacetValue"][];
         };
-        /** @description One value and the number of flow rows that have it. */
+        /** @description One value and the number of rows that have it. */
         FacetValue: {
             /** Format: int64 */
             count: number;
@@ -701,7 +750,7 @@ export interface components {
             doc: string;
             label: string;
             /** @enum {string} */
-            layer: "l4" | "l7";
+            layer: "l4" | "l7" | "dns";
             /** @description The metric that this one is when the conversation is read from its other end. */
             mirror?: string | null;
             name: string;
@@ -742,6 +791,201 @@ export interface components {
              * @example urn:weir:problem:invalid-parameter
              */
             type: string;
+        };
+        /** @description One request: the columns of l7_samples, both ends also by role */
+        RequestRow: {
+            /** @description id of the agent that observed the flow */
+            agent: string;
+            /**
+             * Format: int64
+             * @description when the request began
+             */
+            began_ms: number;
+            /** @description local_cluster or remote_cluster: that of the client */
+            client_cluster: string | null;
+            /** @description local_container or remote_container: that of the client */
+            client_container: string | null;
+            /** @description local_deployment or remote_deployment: that of the client */
+            client_deployment: string | null;
+            /** @description local_domain or remote_domain: that of the client */
+            client_domain: string | null;
+            /** @description local_host or remote_host: that of the client */
+            client_host: string | null;
+            /** @description local_ip or remote_ip: that of the client */
+            client_ip: string;
+            /** @description local_namespace or remote_namespace: that of the client */
+            client_namespace: string | null;
+            /** @description local_pod or remote_pod: that of the client */
+            client_pod: string | null;
+            /**
+             * Format: int32
+             * @description local_port or remote_port: that of the client
+             */
+            client_port: number | null;
+            /** @description local_process or remote_process: that of the client */
+            client_process: string | null;
+            /** @description local_region or remote_region: that of the client */
+            client_region: string | null;
+            /** @description local_service or remote_service: that of the client */
+            client_service: string | null;
+            /** @description local_workload_kind or remote_workload_kind: that of the client */
+            client_workload_kind: string | null;
+            /** @description local_zone or remote_zone: that of the client */
+            client_zone: string | null;
+            /** @description outgoing: the local end is the client; incoming: it is the server; unknown */
+            direction: string;
+            /** @description tls: read inside the TLS library; none: clear text */
+            encryption: string | null;
+            /** @description ipv4 or ipv6, as on the wire */
+            family: string;
+            /**
+             * Format: int32
+             * @description status of a gRPC call, from its trailers
+             */
+            grpc_status: number | null;
+            /** @description cluster of the local end */
+            local_cluster: string | null;
+            /** @description container id at the local end, from its cgroup */
+            local_container: string | null;
+            /** @description workload of the local end: Deployment, ..., systemd unit, container */
+            local_deployment: string | null;
+            /** @description domain name of the local end, as its clients resolved it */
+            local_domain: string | null;
+            /** @description host of the local end */
+            local_host: string;
+            /** @description address of the observed end */
+            local_ip: string;
+            /** @description Kubernetes namespace of the local end */
+            local_namespace: string | null;
+            /** @description Pod of the local end */
+            local_pod: string | null;
+            /**
+             * Format: int32
+             * @description port of the observed end; absent where folded
+             */
+            local_port: number | null;
+            /** @description command name of the process at the local end */
+            local_process: string | null;
+            /** @description region of the local end */
+            local_region: string | null;
+            /** @description Service that the local end answers for */
+            local_service: string | null;
+            /** @description kind of the workload of the local end */
+            local_workload_kind: string | null;
+            /** @description zone of the local end */
+            local_zone: string | null;
+            /** @description request method; absent where it was not seen */
+            method: string | null;
+            /**
+             * Format: int32
+             * @description network namespace of the socket (inode number)
+             */
+            netns: number | null;
+            /** @description answered, unanswered or aborted */
+            outcome: string;
+            /** @description path as it was sent, without the query; a filter looks at the template too */
+            path: string | null;
+            /**
+             * Format: int32
+             * @description process id (thread group) that owns the local end
+             */
+            pid: number | null;
+            /** @description http/1.0, http/1.1, http/2 or grpc */
+            protocol: string;
+            /** @description agent that observes the other end of the same conversation */
+            remote_agent: string | null;
+            /** @description cluster of the other end */
+            remote_cluster: string | null;
+            /** @description container id at the other end */
+            remote_container: string | null;
+            /** @description workload of the other end */
+            remote_deployment: string | null;
+            /** @description domain name that the local end resolved to the remote address */
+            remote_domain: string | null;
+            /** @description host of the other end, where an agent watches it */
+            remote_host: string | null;
+            /** @description address of the other end */
+            remote_ip: string;
+            /** @description Kubernetes namespace of the other end */
+            remote_namespace: string | null;
+            /** @description Pod of the other end */
+            remote_pod: string | null;
+            /**
+             * Format: int32
+             * @description port of the other end; absent where folded
+             */
+            remote_port: number | null;
+            /** @description command name at the other end, where that end is observed too */
+            remote_process: string | null;
+            /** @description region of the other end */
+            remote_region: string | null;
+            /** @description Service that the other end answers for */
+            remote_service: string | null;
+            /** @description kind of the workload of the other end */
+            remote_workload_kind: string | null;
+            /** @description zone of the other end */
+            remote_zone: string | null;
+            /**
+             * Format: int64
+             * @description first byte of the request to first byte of the answer; absent without one
+             */
+            response_us: number | null;
+            /** @description local_cluster or remote_cluster: that of the server */
+            server_cluster: string | null;
+            /** @description local_container or remote_container: that of the server */
+            server_container: string | null;
+            /** @description local_deployment or remote_deployment: that of the server */
+            server_deployment: string | null;
+            /** @description local_domain or remote_domain: that of the server */
+            server_domain: string | null;
+            /** @description local_host or remote_host: that of the server */
+            server_host: string | null;
+            /** @description local_ip or remote_ip: that of the server */
+            server_ip: string;
+            /** @description local_namespace or remote_namespace: that of the server */
+            server_namespace: string | null;
+            /** @description local_pod or remote_pod: that of the server */
+            server_pod: string | null;
+            /**
+             * Format: int32
+             * @description local_port or remote_port: that of the server
+             */
+            server_port: number | null;
+            /** @description local_process or remote_process: that of the server */
+            server_process: string | null;
+            /** @description local_region or remote_region: that of the server */
+            server_region: string | null;
+            /** @description local_service or remote_service: that of the server */
+            server_service: string | null;
+            /** @description local_workload_kind or remote_workload_kind: that of the server */
+            server_workload_kind: string | null;
+            /** @description local_zone or remote_zone: that of the server */
+            server_zone: string | null;
+            /**
+             * Format: int32
+             * @description HTTP status of the final answer; absent without one
+             */
+            status: number | null;
+            /** @description the path with ids and the like folded, as l7_flows has it */
+            template: string | null;
+            /** @description trace id from the request's traceparent header */
+            trace_id: string | null;
+            /** @description tcp or udp */
+            transport: string;
+            /**
+             * Format: int32
+             * @description how many requests the row stands for
+             */
+            weight: number;
+        };
+        /** @description Single requests, newest first. */
+        Requests: {
+            incomplete: components["schemas"]["Incomplete"][];
+            /** @description Pass as `cursor` to go on; `null` at the end. */
+            next_cursor?: string | null;
+            /** @description Flat objects whose keys are the columns of `l7_samples` in `GET /api/v1/schema`. */
+            rows: components["schemas"]["RequestRow"][];
+            window: components["schemas"]["Window"];
         };
         /** @description The schema: what is stored, what a filter may name, which metrics there are. */
         SchemaAnswer: {
@@ -813,13 +1057,17 @@ export interface components {
             newest_ms?: number | null;
             /**
              * Format: int64
-             * @description Earliest and latest window start that is stored.
+             * @description Earliest and latest time of a row that is stored.
              */
             oldest_ms?: number | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The longest of the tables'.
+             */
             retention_s: number;
             /** Format: int64 */
             rows: number;
+            tables: components["schemas"]["TableState"][];
         };
         /** @description Pairs of entities with their metrics. In a pair, sent means client to server. */
         Summary: {
@@ -841,6 +1089,36 @@ export interface components {
             columns: components["schemas"]["ColumnSchema"][];
             fields: components["schemas"]["FieldSchema"][];
             name: string;
+        };
+        /** @description What is stored of one table. */
+        TableState: {
+            /**
+             * Format: int64
+             * @description Of its files.
+             */
+            bytes: number;
+            /** Format: int64 */
+            files: number;
+            /** Format: int64 */
+            journal_rows: number;
+            /** @enum {string} */
+            layer: "l4" | "l7" | "dns";
+            /** Format: int64 */
+            newest_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Earliest and latest time of a row.
+             */
+            oldest_ms?: number | null;
+            /** Format: int64 */
+            retention_s: number;
+            /**
+             * Format: int64
+             * @description In files and in the journal.
+             */
+            rows: number;
+            /** @enum {string} */
+            table: "l4_flows" | "l7_flows" | "l7_samples" | "dns_flows";
         };
         /** @description The time range that was answered: half open, a flow belongs to it when its window starts in it. */
         Window: {
@@ -881,8 +1159,8 @@ export interface operations {
                  */
                 to?: string;
                 level?: "process" | "host" | "pod" | "deployment" | "service";
-                layer?: "l4" | "l7";
-                /** @description Filter language, for example `server_port:443 -client_process:curl`. */
+                layer?: "l4" | "l7" | "dns";
+                /** @description Filter language with the fields of the layer, for example `server_port:443 -client_process:curl`. */
                 filter?: string;
                 perspective?: "merged" | "client" | "server" | "both";
                 /**
@@ -897,7 +1175,7 @@ export interface operations {
                 by?: "ip_port" | "ip";
                 /** @description Metric names, separated by commas. Default: those of the summary. */
                 metrics?: string;
-                /** @description A metric, `-` in front for largest first. Default: `-bytes_sent`. */
+                /** @description A metric, `-` in front for largest first. Default: that of the summary. */
                 sort?: string;
             };
             header?: never;
@@ -947,12 +1225,12 @@ export interface operations {
                  */
                 to?: string;
                 level?: "process" | "host" | "pod" | "deployment" | "service";
-                layer?: "l4" | "l7";
-                /** @description Filter language, for example `server_port:443 -client_process:curl`. */
+                layer?: "l4" | "l7" | "dns";
+                /** @description Filter language with the fields of the layer, for example `server_port:443 -client_process:curl`. */
                 filter?: string;
                 perspective?: "merged" | "client" | "server" | "both";
                 /**
-                 * @description Key fields of the filter language, separated by commas; at most 50.
+                 * @description Key fields of the layer's filter language, separated by commas; at most 50.
                  * @example server_process,transport
                  */
                 fields: string;
@@ -1006,8 +1284,8 @@ export interface operations {
                  */
                 to?: string;
                 level?: "process" | "host" | "pod" | "deployment" | "service";
-                layer?: "l4" | "l7";
-                /** @description Filter language, for example `server_port:443 -client_process:curl`. */
+                layer?: "l4" | "l7" | "dns";
+                /** @description Filter language with the fields of the layer, for example `server_port:443 -client_process:curl`. */
                 filter?: string;
                 perspective?: "merged" | "client" | "server" | "both";
                 /** @description Rows of a page. Default 100, at most 10,000. */
@@ -1062,11 +1340,134 @@ export interface operations {
                  */
                 to?: string;
                 level?: "process" | "host" | "pod" | "deployment" | "service";
-                layer?: "l4" | "l7";
-                /** @description Filter language, for example `server_port:443 -client_process:curl`. */
+                layer?: "l4" | "l7" | "dns";
+                /** @description Filter language with the fields of the layer, for example `server_port:443 -client_process:curl`. */
                 filter?: string;
                 perspective?: "merged" | "client" | "server" | "both";
-                /** @description Metric names, separated by commas. Default: `bytes_sent,bytes_received,connections`. */
+                /**
+                 * @description Metric names, separated by commas. Default: `bytes_sent,bytes_received,connections`; of
+                 *     requests `requests`, the only one.
+                 */
+                metrics?: string;
+                /**
+                 * @description What the columns are stacked by: `client`, `server` or a key field.
+                 * @example direction
+                 */
+                group_by?: string;
+                /** @description Length of a step, such as `10s` or `5m`. Default: what gives at most 120 points. */
+                step?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Series"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requests: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Begin of the range: Unix milliseconds, RFC 3339, or `now-15m`. Default: 15 minutes before
+                 *     `to`.
+                 * @example now-15m
+                 */
+                from?: string;
+                /**
+                 * @description End of the range, not included. Default: `now`.
+                 * @example now
+                 */
+                to?: string;
+                level?: "process" | "host" | "pod" | "deployment" | "service";
+                layer?: "l4" | "l7" | "dns";
+                /** @description Filter language with the fields of the layer, for example `server_port:443 -client_process:curl`. */
+                filter?: string;
+                perspective?: "merged" | "client" | "server" | "both";
+                /** @description Rows of a page. Default 100, at most 10,000. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Requests"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requests_histogram: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Begin of the range: Unix milliseconds, RFC 3339, or `now-15m`. Default: 15 minutes before
+                 *     `to`.
+                 * @example now-15m
+                 */
+                from?: string;
+                /**
+                 * @description End of the range, not included. Default: `now`.
+                 * @example now
+                 */
+                to?: string;
+                level?: "process" | "host" | "pod" | "deployment" | "service";
+                layer?: "l4" | "l7" | "dns";
+                /** @description Filter language with the fields of the layer, for example `server_port:443 -client_process:curl`. */
+                filter?: string;
+                perspective?: "merged" | "client" | "server" | "both";
+                /**
+                 * @description Metric names, separated by commas. Default: `bytes_sent,bytes_received,connections`; of
+                 *     requests `requests`, the only one.
+                 */
                 metrics?: string;
                 /**
                  * @description What the columns are stacked by: `client`, `server` or a key field.
@@ -1192,8 +1593,8 @@ export interface operations {
                  */
                 to?: string;
                 level?: "process" | "host" | "pod" | "deployment" | "service";
-                layer?: "l4" | "l7";
-                /** @description Filter language, for example `server_port:443 -client_process:curl`. */
+                layer?: "l4" | "l7" | "dns";
+                /** @description Filter language with the fields of the layer, for example `server_port:443 -client_process:curl`. */
                 filter?: string;
                 perspective?: "merged" | "client" | "server" | "both";
                 /** @description Metric names, separated by commas. Default: those of the summary. */
@@ -1284,11 +1685,14 @@ export interface operations {
                  */
                 to?: string;
                 level?: "process" | "host" | "pod" | "deployment" | "service";
-                layer?: "l4" | "l7";
-                /** @description Filter language, for example `server_port:443 -client_process:curl`. */
+                layer?: "l4" | "l7" | "dns";
+                /** @description Filter language with the fields of the layer, for example `server_port:443 -client_process:curl`. */
                 filter?: string;
                 perspective?: "merged" | "client" | "server" | "both";
-                /** @description Metric names, separated by commas. Default: `bytes_sent,bytes_received`. */
+                /**
+                 * @description Metric names of the layer, separated by commas. Default: `bytes_sent,bytes_received`,
+                 *     `requests,errors` or `dns_queries,dns_failures`.
+                 */
                 metrics?: string;
                 /**
                  * @description One line per value of these: `client`, `server` (the entity at the scope's level) or key
@@ -1450,17 +1854,20 @@ export interface operations {
                  */
                 to?: string;
                 level?: "process" | "host" | "pod" | "deployment" | "service";
-                layer?: "l4" | "l7";
-                /** @description Filter language, for example `server_port:443 -client_process:curl`. */
+                layer?: "l4" | "l7" | "dns";
+                /** @description Filter language with the fields of the layer, for example `server_port:443 -client_process:curl`. */
                 filter?: string;
                 perspective?: "merged" | "client" | "server" | "both";
                 /**
-                 * @description Metric names, separated by commas. Default: sent, received, delay, jitter, connections,
-                 *     closures and retransmissions.
+                 * @description Metric names of the layer, separated by commas. Default: sent, received, delay, jitter,
+                 *     connections, closures and retransmissions; of layer l7 requests, requests per second, 3xx,
+                 *     4xx, 5xx, error rate, mean and P95 of the response time; of layer dns lookups, failures,
+                 *     timeouts, mean, P50 and P95 of the lookup time.
                  */
                 metrics?: string;
                 /**
-                 * @description `client`, `server` or a metric, `-` in front for largest first. Default: `-bytes_sent`.
+                 * @description `client`, `server` or a metric, `-` in front for largest first. Default: `-bytes_sent`,
+                 *     `-requests` or `-dns_queries`.
                  * @example -bytes_sent
                  */
                 sort?: string;

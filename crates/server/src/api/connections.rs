@@ -9,6 +9,7 @@ use weir_model::Direction;
 use weir_query::{Group, GroupBy, GroupValue, Groups, Shape, Sort};
 
 use super::entity_filter::{self, End};
+use super::layer;
 use super::metric_values::named;
 use super::params::{Asked, ScopeParams};
 use super::read;
@@ -20,15 +21,6 @@ use crate::state::AppState;
 
 /// Rows of one answer; the rest is counted in `left`.
 const ROWS_MAX: usize = 100;
-const DEFAULT_METRICS: [&str; 7] = [
-    "bytes_sent",
-    "bytes_received",
-    "rtt_us",
-    "jitter_us",
-    "connections",
-    "closures",
-    "retransmits",
-];
 
 /// Parameters of `GET /connections`.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -45,7 +37,7 @@ pub struct ConnectionsParams {
     by: Option<String>,
     /// Metric names, separated by commas. Default: those of the summary.
     metrics: Option<String>,
-    /// A metric, `-` in front for largest first. Default: `-bytes_sent`.
+    /// A metric, `-` in front for largest first. Default: that of the summary.
     sort: Option<String>,
 }
 
@@ -74,15 +66,16 @@ pub async fn connections(
     let by_port =
         read::word("by", params.by.as_deref(), &["ip_port", "ip"], |word| word, "ip_port")?
             == "ip_port";
-    let mut metrics = read::metric_names(params.metrics.as_deref(), &DEFAULT_METRICS)?;
-    let sort = read::sort(params.sort.as_deref(), &[], "-bytes_sent")?;
+    let default = layer::pair_metrics(scope.table);
+    let mut metrics = read::metric_names(scope.table, params.metrics.as_deref(), default)?;
+    let sort = read::sort(scope.table, params.sort.as_deref(), &[], layer::sort(scope.table))?;
     if !metrics.contains(&sort.by) {
         metrics.push(sort.by.clone());
     }
 
     let mut questions = Vec::new();
     for view in &views {
-        let narrowed = scope.narrowed(entity_filter::parse(&view.filter)?);
+        let narrowed = scope.narrowed(entity_filter::parse(scope.table, &view.filter)?);
         questions.push(narrowed.question(Shape::Groups {
             by: view.group_by(by_port),
             metrics: metrics.clone(),

@@ -130,8 +130,8 @@ fn placed(end: End, name_field: &str, id: &str) -> Vec<String> {
 }
 
 /// Reads text that this module composed.
-pub fn parse(text: &str) -> Result<Expr, Problem> {
-    parse_filter(Table::L4Flows, text)
+pub fn parse(table: Table, text: &str) -> Result<Expr, Problem> {
+    parse_filter(table, text)
         .map_err(|error| Problem::internal(format!("own filter `{text}`: {error}")))
 }
 
@@ -166,7 +166,10 @@ mod tests {
             for level in Level::ALL {
                 for end in [End::Client, End::Server] {
                     let text = text(end, *level, kind, id);
-                    assert!(parse(&text).is_ok(), "{text}: {:?}", parse(&text).err());
+                    for table in Table::ALL {
+                        let parsed = parse(table, &text);
+                        assert!(parsed.is_ok(), "{text}: {:?}", parsed.err());
+                    }
                 }
             }
         }

@@ -21,7 +21,7 @@ const VALUES_MAX: usize = 1_000;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct FacetsParams {
-    /// Key fields of the filter language, separated by commas; at most 50.
+    /// Key fields of the layer's filter language, separated by commas; at most 50.
     #[param(required, example = "server_process,transport")]
     fields: Option<String>,
     /// Values per field. Default 20, at most 1,000.
@@ -29,7 +29,8 @@ pub struct FacetsParams {
     limit: Option<String>,
 }
 
-/// Most frequent values of fields, with the number of flow rows that have each.
+/// Most frequent values of fields, with the number of rows that have each. At layer l7 the rows are
+/// those of summed-up requests, or single requests where the filter or a field is of these only.
 #[utoipa::path(
     get,
     path = "/api/v1/facets",
@@ -44,16 +45,15 @@ pub async fn facets(
     State(state): State<AppState>,
     Asked(scope, params): Asked<FacetsParams>,
 ) -> Result<Json<Facets>, Problem> {
-    let scope = Scope::read(&scope, state.now_ms())?;
     let names = read::list(params.fields.as_deref());
     if names.is_empty() || names.len() > FIELDS_MAX {
         return Err(Problem::parameter("fields", format!("{} fields are given", names.len()))
             .expected(format!("1 to {FIELDS_MAX} key fields, such as server_process,transport")));
     }
-    let mut fields = Vec::new();
-    for name in names {
-        fields.push(read::key_field("fields", name, false)?.name);
-    }
+    let (scope, fields) = Scope::either(&scope, state.now_ms(), |scope| {
+        let field = |name: &&str| read::key_field(scope.table, "fields", name, false);
+        names.iter().map(|name| Ok(field(name)?.name)).collect::<Result<Vec<_>, Problem>>()
+    })?;
     let limit = read::whole("limit", params.limit.as_deref(), 1..=VALUES_MAX, 20)?;
     let question = scope.question(Shape::Facets { fields, limit });
     let (answers, incomplete) = state.ask(scope.window, vec![question]).await?;

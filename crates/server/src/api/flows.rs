@@ -1,11 +1,13 @@
-//! `GET /flows/l4` and its histogram.
+//! `GET /flows/l4` and its histogram, and what they share with those of requests.
 
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
-use weir_query::{Cursor, Shape};
+use weir_model::Layer;
+use weir_query::{Cursor, Rows, Shape};
 
+use super::layer;
 use super::params::{Asked, ScopeParams};
 use super::read;
 use super::scope::Scope;
@@ -17,11 +19,9 @@ use crate::state::AppState;
 
 /// Rows of one page.
 const ROWS_MAX: usize = 10_000;
-/// Metrics of the histogram when none are named.
-const HISTOGRAM_METRICS: [&str; 3] = ["bytes_sent", "bytes_received", "connections"];
 const HISTOGRAM_LINES_MAX: usize = 20;
 
-/// Parameters of `GET /flows/l4`.
+/// Parameters of `GET /flows/l4` and `GET /flows/l7`.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct FlowsParams {
@@ -47,13 +47,8 @@ pub async fn flows(
     State(state): State<AppState>,
     Asked(scope, params): Asked<FlowsParams>,
 ) -> Result<Json<Flows>, Problem> {
-    let scope = Scope::read(&scope, state.now_ms())?;
-    let limit = read::whole("limit", params.limit.as_deref(), 1..=ROWS_MAX, 100)?;
-    let cursor = params.cursor.map(Cursor);
-    let question = scope.question(Shape::Rows { cursor, limit, sort: None });
-    let (answers, mut incomplete) = state.ask(scope.window, vec![question]).await?;
-    let rows = ask::rows(answers.into_iter().next())?;
-    incomplete.extend(rows.incomplete.into_iter().map(Incomplete::from));
+    let scope = Scope::of_rows(&scope, state.now_ms(), Layer::L4)?;
+    let (rows, incomplete) = page(&state, &scope, params).await?;
     Ok(Json(Flows {
         window: scope.window(state.options.window.as_millis() as i64),
         rows: rows.rows,
@@ -62,11 +57,27 @@ pub async fn flows(
     }))
 }
 
-/// Parameters of `GET /flows/l4/histogram`.
+/// One page of rows and what is missing in the range.
+pub async fn page(
+    state: &AppState,
+    scope: &Scope,
+    params: FlowsParams,
+) -> Result<(Rows, Vec<Incomplete>), Problem> {
+    let limit = read::whole("limit", params.limit.as_deref(), 1..=ROWS_MAX, 100)?;
+    let cursor = params.cursor.map(Cursor);
+    let question = scope.question(Shape::Rows { cursor, limit, sort: None });
+    let (answers, mut incomplete) = state.ask(scope.window, vec![question]).await?;
+    let mut rows = ask::rows(answers.into_iter().next())?;
+    incomplete.extend(rows.incomplete.drain(..).map(Incomplete::from));
+    Ok((rows, incomplete))
+}
+
+/// Parameters of `GET /flows/l4/histogram` and `GET /flows/l7/histogram`.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct HistogramParams {
-    /// Metric names, separated by commas. Default: `bytes_sent,bytes_received,connections`.
+    /// Metric names, separated by commas. Default: `bytes_sent,bytes_received,connections`; of
+    /// requests `requests`, the only one.
     metrics: Option<String>,
     /// What the columns are stacked by: `client`, `server` or a key field.
     #[param(example = "direction")]
@@ -90,12 +101,22 @@ pub async fn histogram(
     State(state): State<AppState>,
     Asked(scope, params): Asked<HistogramParams>,
 ) -> Result<Json<Series>, Problem> {
-    let scope = Scope::read(&scope, state.now_ms())?;
+    let scope = Scope::of_rows(&scope, state.now_ms(), Layer::L4)?;
+    timeline(&state, &scope, &params).await.map(Json)
+}
+
+/// Rows over time.
+pub async fn timeline(
+    state: &AppState,
+    scope: &Scope,
+    params: &HistogramParams,
+) -> Result<Series, Problem> {
+    let default = layer::histogram_metrics(scope.table);
     let wanted = Wanted {
-        groups: groups_by(&scope, params.group_by.as_deref())?,
-        metrics: read::metric_names(params.metrics.as_deref(), &HISTOGRAM_METRICS)?,
-        step_ms: step(&state, scope.window, params.step.as_deref())?,
+        groups: groups_by(scope, params.group_by.as_deref())?,
+        metrics: read::metric_names(scope.table, params.metrics.as_deref(), default)?,
+        step_ms: step(state, scope.window, params.step.as_deref())?,
         limit: HISTOGRAM_LINES_MAX,
     };
-    answer(&state, &scope, wanted).await.map(Json)
+    answer(state, scope, wanted).await
 }

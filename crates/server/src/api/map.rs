@@ -5,11 +5,11 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
-use weir_model::Layer;
 use weir_query::{Group, GroupBy, GroupValue, Groups, MAX_GROUPS, Shape, Sort};
-use weir_schema::{Formula, Side, metric};
+use weir_schema::{Formula, Side, Table, metric};
 use weir_topology::{Edge, FOCUS_DEPTH_MAX, Flow, Focus, Grouping, Merge, Metric, Metrics};
 
+use super::layer;
 use super::metric_values::named;
 use super::params::{Asked, ScopeParams};
 use super::read;
@@ -20,17 +20,6 @@ use crate::ask;
 use crate::problem::Problem;
 use crate::state::AppState;
 
-const DEFAULT_METRICS: [&str; 7] = [
-    "bytes_sent",
-    "bytes_received",
-    "rtt_us",
-    "jitter_us",
-    "connections",
-    "closures",
-    "retransmits",
-];
-/// The metrics whose sum says what is heaviest.
-const WEIGHT: [&str; 2] = ["bytes_sent", "bytes_received"];
 const DEFAULT_NODES: usize = 1_000;
 
 /// Parameters of `GET /map`.
@@ -67,7 +56,8 @@ fn flows() -> Object {
     described("which way the focus looks; default `both`", FLOWS.iter().map(|(word, _)| *word))
 }
 
-/// Entities as nodes and their traffic as edges, directed from client to server.
+/// Entities as nodes and their traffic as edges, directed from client to server. Quantiles do not
+/// add up: a node or group with several conversations has none.
 #[utoipa::path(
     get,
     path = "/api/v1/map",
@@ -83,9 +73,10 @@ pub async fn map(
     Asked(scope, params): Asked<MapParams>,
 ) -> Result<Json<Map>, Problem> {
     let scope = Scope::read(&scope, state.now_ms())?;
-    let shown = read::metric_names(params.metrics.as_deref(), &DEFAULT_METRICS)?;
+    let default = layer::pair_metrics(scope.table);
+    let shown = read::metric_names(scope.table, params.metrics.as_deref(), default)?;
     let options = options(&state, &params)?;
-    let plan = Plan::of(&shown);
+    let plan = Plan::of(scope.table, &shown);
     let mut by = vec![scope.entity(Side::Client, true), scope.entity(Side::Server, true)];
     if options.grouping == Grouping::Zone {
         by.extend(["client_zone", "server_zone"].map(|name| GroupBy::Field(name.to_owned())));
@@ -93,7 +84,7 @@ pub async fn map(
     let question = scope.question(Shape::Groups {
         by,
         metrics: plan.names.clone(),
-        sort: Some(Sort { by: WEIGHT[0].to_owned(), descending: true }),
+        sort: Some(Sort { by: plan.names[plan.weight[0]].clone(), descending: true }),
         limit: MAX_GROUPS,
         offset: 0,
     });
@@ -154,7 +145,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn of(shown: &[String]) -> Self {
+    fn of(table: Table, shown: &[String]) -> Self {
         let mut names: Vec<String> = Vec::new();
         let mut want = |name: &str| match names.iter().position(|known| known == name) {
             Some(index) => index,
@@ -166,9 +157,9 @@ impl Plan {
         for name in shown {
             want(name);
         }
-        let weight = WEIGHT.map(&mut want).to_vec();
+        let weight = layer::weight(table).iter().map(|name| want(name)).collect();
         for name in shown {
-            let known = metric(Layer::L4, name);
+            let known = metric(table, name);
             if let Some(mirror) = known.and_then(|metric| metric.mirror) {
                 want(mirror);
             }
@@ -178,7 +169,7 @@ impl Plan {
         }
         let place = |name: &str| names.iter().position(|known| known == name);
         let merge_of = |(index, name): (usize, &String)| {
-            let known = metric(Layer::L4, name);
+            let known = metric(table, name);
             let merge = match known.map(|metric| metric.formula) {
                 Some(Formula::Min { .. }) => Merge::Min,
                 Some(Formula::Max { .. }) => Merge::Max,
@@ -186,6 +177,7 @@ impl Plan {
                     Some(samples) => Merge::Mean { samples },
                     None => Merge::Sum,
                 },
+                Some(Formula::Quantile { .. }) => Merge::Never,
                 _ => Merge::Sum,
             };
             let mirror = known.and_then(|metric| metric.mirror).and_then(place);

@@ -8,10 +8,12 @@ mod flow_row;
 mod flows;
 mod health;
 mod ingest;
+mod layer;
 mod map;
 mod metric_values;
 mod params;
 mod read;
+mod requests;
 mod schema;
 mod scope;
 mod series;
@@ -78,6 +80,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(facets::facets))
         .routes(routes!(flows::flows))
         .routes(routes!(flows::histogram))
+        .routes(routes!(requests::requests))
+        .routes(routes!(requests::histogram))
         .routes(routes!(connections::connections))
         .routes(routes!(map::map))
         .routes(routes!(status::status))

@@ -97,7 +97,7 @@ fn levels() -> Object {
 
 fn layers() -> Object {
     described(
-        "default `l4`, the only layer that this version records",
+        "`l4`: transport, the default; `l7`: requests of HTTP and gRPC; `dns`: name lookups",
         Layer::ALL.iter().map(|layer| layer.as_str()),
     )
 }
@@ -124,7 +124,7 @@ pub struct ScopeParams {
     pub level: Option<String>,
     #[param(schema_with = layers)]
     pub layer: Option<String>,
-    /// Filter language, for example `server_port:443 -client_process:curl`.
+    /// Filter language with the fields of the layer, for example `server_port:443 -client_process:curl`.
     pub filter: Option<String>,
     #[param(schema_with = perspectives)]
     pub perspective: Option<String>,

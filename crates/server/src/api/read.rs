@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use weir_model::{EntityKind, Layer};
 use weir_query::Sort;
-use weir_schema::{Field, Side, Table, fields, metric, metrics};
+use weir_schema::{Field, Side, Table, fields, is_known_field, metric, metrics};
 
 use crate::problem::Problem;
 use crate::suggest::nearest;
@@ -49,12 +49,16 @@ pub fn list(given: Option<&str>) -> Vec<&str> {
 }
 
 /// Metrics by name, each once, in the order given, or the default ones.
-pub fn metric_names(given: Option<&str>, default: &[&str]) -> Result<Vec<String>, Problem> {
+pub fn metric_names(
+    table: Table,
+    given: Option<&str>,
+    default: &[&str],
+) -> Result<Vec<String>, Problem> {
     let given = list(given);
     let wanted = if given.is_empty() { default } else { &given };
     let mut found: Vec<String> = Vec::new();
     for name in wanted {
-        check_metric("metrics", name)?;
+        check_metric(table, "metrics", name)?;
         if !found.iter().any(|known| known == name) {
             found.push((*name).to_owned());
         }
@@ -62,25 +66,47 @@ pub fn metric_names(given: Option<&str>, default: &[&str]) -> Result<Vec<String>
     Ok(found)
 }
 
-fn check_metric(parameter: &str, name: &str) -> Result<(), Problem> {
-    if metric(Layer::L4, name).is_some() {
+fn check_metric(table: Table, parameter: &str, name: &str) -> Result<(), Problem> {
+    if metric(table, name).is_some() {
         return Ok(());
     }
-    let known: Vec<&str> = metrics(Layer::L4).iter().map(|metric| metric.name).collect();
-    Err(Problem::parameter(parameter, format!("`{name}` is not a metric"))
-        .expected(known.join(", "))
-        .did_you_mean(nearest(name, known.iter().copied())))
+    let known: Vec<&str> = metrics(table).iter().map(|metric| metric.name).collect();
+    let layer = table.layer();
+    let problem = match other_layer(table, name) {
+        Some(other) => Problem::parameter(
+            parameter,
+            format!("`{name}` is a metric of layer {other}, and layer {layer} is asked for"),
+        )
+        .expected(format!("layer={other}, or metrics of layer {layer}: {}", known.join(", "))),
+        None => Problem::parameter(parameter, format!("`{name}` is not a metric"))
+            .expected(known.join(", ")),
+    };
+    Err(problem.did_you_mean(nearest(name, known.iter().copied())))
+}
+
+/// The layer that a metric is of, where it is not one of the table's.
+fn other_layer(table: Table, name: &str) -> Option<Layer> {
+    let others = Layer::ALL.iter().filter(|layer| **layer != table.layer());
+    others.copied().find(|layer| metric(Table::of_flows(*layer), name).is_some())
 }
 
 /// `-metric` for largest first, or one of the `keys` by name.
-pub fn sort(given: Option<&str>, keys: &[&str], default: &str) -> Result<Sort, Problem> {
+pub fn sort(
+    table: Table,
+    given: Option<&str>,
+    keys: &[&str],
+    default: &str,
+) -> Result<Sort, Problem> {
     let given = given.unwrap_or(default);
     let (name, descending) = match given.strip_prefix('-') {
         Some(name) => (name, true),
         None => (given, false),
     };
-    if !keys.contains(&name) && metric(Layer::L4, name).is_none() {
-        let known = metrics(Layer::L4).iter().map(|metric| metric.name);
+    if !keys.contains(&name) && metric(table, name).is_none() {
+        if other_layer(table, name).is_some() {
+            check_metric(table, "sort", name)?;
+        }
+        let known = metrics(table).iter().map(|metric| metric.name);
         let known: Vec<&str> = keys.iter().copied().chain(known).collect();
         return Err(Problem::parameter("sort", format!("`{name}` cannot be sorted by"))
             .expected(format!("{}; `-` in front for largest first", known.join(", ")))
@@ -90,14 +116,25 @@ pub fn sort(given: Option<&str>, keys: &[&str], default: &str) -> Result<Sort, P
 }
 
 /// A field that rows can be grouped by or counted by value.
-pub fn key_field(parameter: &str, name: &str, is_groupable: bool) -> Result<Field, Problem> {
-    let all = fields(Table::L4Flows);
+pub fn key_field(
+    table: Table,
+    parameter: &str,
+    name: &str,
+    is_groupable: bool,
+) -> Result<Field, Problem> {
+    let all = fields(table);
     let is_wanted = |field: &&Field| field.is_key && (!is_groupable || field.side != Side::Either);
     if let Some(field) = all.iter().filter(is_wanted).find(|field| field.name == name) {
         return Ok(field.clone());
     }
     let known: Vec<&str> = all.iter().filter(is_wanted).map(|f| f.name.as_str()).collect();
-    Err(Problem::parameter(parameter, format!("`{name}` is not such a field"))
+    let mut others = Table::ALL.into_iter().filter(|other| other.layer() != table.layer());
+    let of_other = others.find(|other| is_known_field(*other, name));
+    let detail = match of_other.map(Table::layer) {
+        Some(other) => format!("`{name}` is a field of layer {other}, not of {}", table.layer()),
+        None => format!("`{name}` is not such a field"),
+    };
+    Err(Problem::parameter(parameter, detail)
         .expected(known.join(", "))
         .did_you_mean(nearest(name, known.iter().copied())))
 }
@@ -119,6 +156,8 @@ pub fn entity(parameter: &str, text: &str) -> Result<(EntityKind, String), Probl
 mod tests {
     use super::*;
 
+    const L4: Table = Table::L4Flows;
+
     fn said(problem: Problem) -> (String, String, Option<String>) {
         let expected = problem.expected.clone().unwrap_or_default();
         (problem.detail.clone(), expected, problem.did_you_mean.clone())
@@ -137,17 +176,29 @@ mod tests {
 
     #[test]
     fn metrics_keep_their_order_and_come_once() {
-        let names = metric_names(Some("rtt_us, bytes_sent,,rtt_us"), &[]).unwrap();
+        let names = metric_names(L4, Some("rtt_us, bytes_sent,,rtt_us"), &[]).unwrap();
         assert_eq!(names, ["rtt_us", "bytes_sent"]);
-        assert_eq!(metric_names(None, &["closures"]).unwrap(), ["closures"]);
-        let (_, expected, meant) = said(metric_names(Some("byte_sent"), &[]).unwrap_err());
+        assert_eq!(metric_names(L4, None, &["closures"]).unwrap(), ["closures"]);
+        let (_, expected, meant) = said(metric_names(L4, Some("byte_sent"), &[]).unwrap_err());
         assert_eq!(meant.as_deref(), Some("bytes_sent"));
         assert!(expected.contains("jitter_us"));
     }
 
     #[test]
+    fn a_metric_of_another_layer_names_it() {
+        let (detail, expected, _) =
+            said(metric_names(Table::L7Flows, Some("requests,rtt_us"), &[]).unwrap_err());
+        assert_eq!(detail, "`rtt_us` is a metric of layer l4, and layer l7 is asked for");
+        assert!(expected.starts_with("layer=l4, or metrics of layer l7: requests"), "{expected}");
+        let (detail, _, _) = said(sort(L4, Some("-dns_us"), &[], "-bytes_sent").unwrap_err());
+        assert_eq!(detail, "`dns_us` is a metric of layer dns, and layer l4 is asked for");
+        let (detail, _, _) = said(key_field(L4, "group_by", "path", true).unwrap_err());
+        assert_eq!(detail, "`path` is a field of layer l7, not of l4");
+    }
+
+    #[test]
     fn sorting_by_metric_or_key() {
-        let by = |text| sort(Some(text), &["client", "server"], "-bytes_sent");
+        let by = |text| sort(L4, Some(text), &["client", "server"], "-bytes_sent");
         assert_eq!(by("-rtt_us").unwrap(), Sort { by: "rtt_us".to_owned(), descending: true });
         assert_eq!(by("client").unwrap(), Sort { by: "client".to_owned(), descending: false });
         assert_eq!(said(by("cliet").unwrap_err()).2.as_deref(), Some("client"));
@@ -156,10 +207,10 @@ mod tests {
 
     #[test]
     fn fields_that_mean_either_end_cannot_be_grouped_by() {
-        assert!(key_field("fields", "process", false).is_ok());
-        assert!(key_field("group_by", "process", true).is_err());
-        assert!(key_field("group_by", "server_process", true).is_ok());
-        assert!(key_field("fields", "bytes_sent", false).is_err());
+        assert!(key_field(L4, "fields", "process", false).is_ok());
+        assert!(key_field(L4, "group_by", "process", true).is_err());
+        assert!(key_field(L4, "group_by", "server_process", true).is_ok());
+        assert!(key_field(L4, "fields", "bytes_sent", false).is_err());
     }
 
     #[test]

@@ -29,7 +29,11 @@ pub async fn schema(_: NoParams) -> Json<SchemaAnswer> {
     Json(SchemaAnswer {
         format_version: FORMAT_VERSION,
         tables: Table::ALL.into_iter().map(table).collect(),
-        metrics: Layer::ALL.iter().flat_map(|layer| metrics(*layer)).map(metric).collect(),
+        metrics: Layer::ALL
+            .iter()
+            .flat_map(|layer| metrics(Table::of_flows(*layer)))
+            .map(metric)
+            .collect(),
         levels: Level::ALL.iter().map(|level| level.as_str()).collect(),
     })
 }

@@ -1,7 +1,6 @@
 //! The scope of a question: range, level, filter and perspective, read from the parameters that
 //! all questions share.
 
-use axum::http::StatusCode;
 use weir_model::{Layer, Level, Perspective};
 use weir_query::{Expr, GroupBy, Question, Shape, TimeWindow, parse_filter, parse_time_ms};
 use weir_schema::{Side, Table};
@@ -19,21 +18,51 @@ const DEFAULT_RANGE_MS: i64 = 15 * 60_000;
 pub struct Scope {
     pub window: TimeWindow,
     pub level: Level,
+    pub table: Table,
     pub filter: Expr,
     pub perspective: Perspective,
 }
 
 impl Scope {
+    /// Of what is summed up: pairs, series, facets, the map.
     pub fn read(params: &ScopeParams, now_ms: i64) -> Result<Self, Problem> {
-        let layer = params.layer.as_deref();
-        let layer = read::word("layer", layer, Layer::ALL, Layer::as_str, Layer::L4)?;
-        if layer == Layer::L7 {
-            return Err(no_l7());
+        Self::of(params, now_ms, Table::of_flows(layer(params)?))
+    }
+
+    /// Of single rows, on a path that is of one layer.
+    pub fn of_rows(params: &ScopeParams, now_ms: i64, own: Layer) -> Result<Self, Problem> {
+        if params.layer.is_some() && layer(params)? != own {
+            let detail = format!("this path has the flows of layer {own}");
+            let expected = match own {
+                Layer::L4 => "l4; the requests of layer l7 are at /api/v1/flows/l7",
+                _ => "l7; the flows of layer l4 are at /api/v1/flows/l4",
+            };
+            return Err(Problem::parameter("layer", detail).expected(expected));
         }
+        Self::of(params, now_ms, Table::of_rows(own))
+    }
+
+    /// Of what is summed up, or of single rows where only these have what is asked for: the filter
+    /// of a list of requests may name a trace.
+    pub fn either<T>(
+        params: &ScopeParams,
+        now_ms: i64,
+        also: impl Fn(&Self) -> Result<T, Problem>,
+    ) -> Result<(Self, T), Problem> {
+        let of = |table| {
+            let scope = Self::of(params, now_ms, table)?;
+            let asked = also(&scope)?;
+            Ok((scope, asked))
+        };
+        let layer = layer(params)?;
+        of(Table::of_flows(layer)).or_else(|problem| of(Table::of_rows(layer)).map_err(|_| problem))
+    }
+
+    fn of(params: &ScopeParams, now_ms: i64, table: Table) -> Result<Self, Problem> {
         let level = params.level.as_deref();
         let level = read::word("level", level, Level::ALL, Level::as_str, Level::Process)?;
         let filter = params.filter.as_deref().unwrap_or_default();
-        let filter = parse_filter(Table::L4Flows, filter).map_err(|e| Problem::filter(&e))?;
+        let filter = parse_filter(table, filter).map_err(|e| Problem::filter(&e))?;
         let perspective = read::word(
             "perspective",
             params.perspective.as_deref(),
@@ -41,13 +70,13 @@ impl Scope {
             Perspective::as_str,
             default_perspective(&filter),
         )?;
-        Ok(Self { window: range(params, now_ms)?, level, filter, perspective })
+        Ok(Self { window: range(params, now_ms)?, level, table, filter, perspective })
     }
 
     /// A question about this scope.
     pub fn question(&self, shape: Shape) -> Question {
         Question {
-            layer: Layer::L4,
+            table: self.table,
             window: self.window,
             perspective: self.perspective,
             filter: self.filter.clone(),
@@ -103,15 +132,8 @@ fn range(params: &ScopeParams, now_ms: i64) -> Result<TimeWindow, Problem> {
     Ok(TimeWindow { from_ms, to_ms })
 }
 
-fn no_l7() -> Problem {
-    let mut problem = Problem::new(
-        StatusCode::BAD_REQUEST,
-        "not-recorded",
-        "The layer is not recorded",
-        "this version records the transport layer only: no requests, paths or status codes",
-    );
-    problem.parameter = Some("layer".to_owned());
-    problem.expected("l4")
+fn layer(params: &ScopeParams) -> Result<Layer, Problem> {
+    read::word("layer", params.layer.as_deref(), Layer::ALL, Layer::as_str, Layer::L4)
 }
 
 #[cfg(test)]
@@ -139,6 +161,33 @@ mod tests {
         check("local_port:443", None, Perspective::Both);
         check("a OR -(direction:incoming)", None, Perspective::Both);
         check("local_port:443", Some("merged"), Perspective::Merged);
+    }
+
+    #[test]
+    fn the_layer_picks_the_table() {
+        let asked = |layer: &str, filter: &str| ScopeParams {
+            layer: Some(layer.to_owned()),
+            filter: Some(filter.to_owned()),
+            ..ScopeParams::default()
+        };
+        let now = 1_000_000_000;
+        for (layer, flows) in
+            [("l4", Table::L4Flows), ("l7", Table::L7Flows), ("dns", Table::DnsFlows)]
+        {
+            assert_eq!(Scope::read(&asked(layer, ""), now).map(|s| s.table).ok(), Some(flows));
+        }
+        let rows = |layer: &str, own| Scope::of_rows(&asked(layer, ""), now, own).map(|s| s.table);
+        assert_eq!(rows("l7", Layer::L7).ok(), Some(Table::L7Samples));
+        assert_eq!(rows("", Layer::L4).ok(), None, "an empty word is no layer");
+        assert!(rows("l4", Layer::L7).is_err());
+        let either = |filter: &str| {
+            let found = Scope::either(&asked("l7", filter), now, |_| Ok(()));
+            found.map(|(scope, ())| scope.table)
+        };
+        assert_eq!(either("path:/a").ok(), Some(Table::L7Flows));
+        assert_eq!(either("trace_id:*").ok(), Some(Table::L7Samples));
+        let wrong = either("trace_id:* rtt_us>5").unwrap_err();
+        assert!(wrong.expected.as_deref().is_some_and(|text| text.contains("single requests")));
     }
 
     #[test]

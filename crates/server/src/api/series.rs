@@ -11,6 +11,7 @@ use weir_query::{
 };
 use weir_schema::Side;
 
+use super::layer;
 use super::params::{Asked, ScopeParams};
 use super::read;
 use super::scope::Scope;
@@ -19,7 +20,6 @@ use crate::ask;
 use crate::problem::Problem;
 use crate::state::AppState;
 
-const DEFAULT_METRICS: [&str; 2] = ["bytes_sent", "bytes_received"];
 /// Points that a series has at most when no step is given.
 const POINTS: usize = 120;
 const LINES_MAX: usize = 50;
@@ -29,7 +29,8 @@ const GROUP_BY_MAX: usize = 4;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SeriesParams {
-    /// Metric names, separated by commas. Default: `bytes_sent,bytes_received`.
+    /// Metric names of the layer, separated by commas. Default: `bytes_sent,bytes_received`,
+    /// `requests,errors` or `dns_queries,dns_failures`.
     metrics: Option<String>,
     /// One line per value of these: `client`, `server` (the entity at the scope's level) or key
     /// fields, separated by commas.
@@ -59,7 +60,8 @@ pub async fn series(
     Asked(scope, params): Asked<SeriesParams>,
 ) -> Result<Json<Series>, Problem> {
     let scope = Scope::read(&scope, state.now_ms())?;
-    let metrics = read::metric_names(params.metrics.as_deref(), &DEFAULT_METRICS)?;
+    let default = layer::series_metrics(scope.table);
+    let metrics = read::metric_names(scope.table, params.metrics.as_deref(), default)?;
     let wanted = Wanted {
         groups: groups_by(&scope, params.group_by.as_deref())?,
         step_ms: step(&state, scope.window, params.step.as_deref())?,
@@ -137,7 +139,7 @@ pub fn groups_by(scope: &Scope, given: Option<&str>) -> Result<Vec<(String, Grou
         let by = match name {
             "client" => scope.entity(Side::Client, false),
             "server" => scope.entity(Side::Server, false),
-            name => GroupBy::Field(read::key_field("group_by", name, true)?.name),
+            name => GroupBy::Field(read::key_field(scope.table, "group_by", name, true)?.name),
         };
         Ok((name.to_owned(), by))
     };

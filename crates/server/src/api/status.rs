@@ -2,8 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use weir_model::{Layer, Level, Perspective};
+use weir_model::{Level, Perspective};
 use weir_query::{Answer, Expr, Question, Shape, TimeWindow};
+use weir_schema::Table;
 use weir_store::{Store, StoreError};
 
 use super::params::NoParams;
@@ -71,7 +72,7 @@ fn levels(store: &dyn Store, window: TimeWindow) -> Result<Vec<Level>, StoreErro
         (Level::Service, "local_service"),
     ];
     let answer = store.ask(&Question {
-        layer: Layer::L4,
+        table: Table::L4Flows,
         window,
         perspective: Perspective::Merged,
         filter: Expr::all(),

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use weir_model::{Layer, Level};
+use weir_schema::Table;
 
 use super::types::{Incomplete, words};
 
@@ -54,12 +55,53 @@ pub struct StoreState {
     pub files: u64,
     /// Rows that are durable in the journal and not yet in a file.
     pub journal_rows: u64,
-    /// Earliest and latest window start that is stored.
+    /// Earliest and latest time of a row that is stored.
     pub oldest_ms: Option<i64>,
     pub newest_ms: Option<i64>,
+    /// The longest of the tables'.
     pub retention_s: u64,
     /// Files that were found unreadable and set aside.
     pub corrupt_files: u64,
+    pub tables: Vec<TableState>,
+}
+
+/// What is stored of one table.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TableState {
+    #[schema(schema_with = tables)]
+    pub table: &'static str,
+    #[schema(schema_with = layers)]
+    pub layer: &'static str,
+    /// In files and in the journal.
+    pub rows: u64,
+    /// Of its files.
+    pub bytes: u64,
+    pub files: u64,
+    pub journal_rows: u64,
+    /// Earliest and latest time of a row.
+    pub oldest_ms: Option<i64>,
+    pub newest_ms: Option<i64>,
+    pub retention_s: u64,
+}
+
+impl From<weir_store::TableStatus> for TableState {
+    fn from(status: weir_store::TableStatus) -> Self {
+        Self {
+            table: status.table.name(),
+            layer: status.table.layer().as_str(),
+            rows: status.rows,
+            bytes: status.bytes,
+            files: status.files,
+            journal_rows: status.journal_rows,
+            oldest_ms: status.oldest_ms,
+            newest_ms: status.newest_ms,
+            retention_s: status.retention_s,
+        }
+    }
+}
+
+fn tables() -> Object {
+    words(Table::ALL.iter().map(|table| table.name()))
 }
 
 impl From<weir_store::StoreStatus> for StoreState {
@@ -74,6 +116,7 @@ impl From<weir_store::StoreStatus> for StoreState {
             newest_ms: status.newest_ms,
             retention_s: status.retention_s,
             corrupt_files: status.corrupt_files,
+            tables: status.tables.into_iter().map(TableState::from).collect(),
         }
     }
 }
@@ -100,14 +143,15 @@ pub struct TableSchema {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ColumnSchema {
     pub name: &'static str,
-    /// `u16`, `u32`, `u64`, `timestamp_ms`, `text` or `ip`.
+    /// `u16`, `u32`, `u64`, `timestamp_ms`, `text`, `ip` or `sketch`.
     #[serde(rename = "type")]
     #[schema(value_type = String)]
     pub ty: weir_schema::ColumnType,
-    /// `none`, `bytes`, `packets`, `count`, `microseconds` or `milliseconds`.
+    /// `none`, `bytes`, `packets`, `count`, `microseconds`, `milliseconds`, `ratio` (0 to 1) or
+    /// `per_second`.
     #[schema(value_type = String)]
     pub unit: weir_schema::Unit,
-    /// How rows merge: `key`, `sum`, `min`, `max` or `last`.
+    /// How rows merge: `key`, `sum`, `min`, `max`, `last` or `sketch`.
     #[schema(value_type = String)]
     pub merge: weir_schema::Merge,
     pub nullable: bool,

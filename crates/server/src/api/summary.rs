@@ -9,8 +9,9 @@ use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 use weir_model::{Entity, EntityKind};
 use weir_query::{Group, GroupValue, Groups, MAX_GROUPS, Shape, Sort};
-use weir_schema::Side;
+use weir_schema::{Side, Table};
 
+use super::layer;
 use super::metric_values::named;
 use super::params::{Asked, ScopeParams};
 use super::read;
@@ -20,16 +21,6 @@ use crate::ask::groups;
 use crate::problem::Problem;
 use crate::state::AppState;
 
-const DEFAULT_METRICS: [&str; 7] = [
-    "bytes_sent",
-    "bytes_received",
-    "rtt_us",
-    "jitter_us",
-    "connections",
-    "closures",
-    "retransmits",
-];
-
 /// More pairs than can be: an offset past the end answers no rows.
 const OFFSET_MAX: usize = 1_000_000_000;
 
@@ -37,10 +28,13 @@ const OFFSET_MAX: usize = 1_000_000_000;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SummaryParams {
-    /// Metric names, separated by commas. Default: sent, received, delay, jitter, connections,
-    /// closures and retransmissions.
+    /// Metric names of the layer, separated by commas. Default: sent, received, delay, jitter,
+    /// connections, closures and retransmissions; of layer l7 requests, requests per second, 3xx,
+    /// 4xx, 5xx, error rate, mean and P95 of the response time; of layer dns lookups, failures,
+    /// timeouts, mean, P50 and P95 of the lookup time.
     metrics: Option<String>,
-    /// `client`, `server` or a metric, `-` in front for largest first. Default: `-bytes_sent`.
+    /// `client`, `server` or a metric, `-` in front for largest first. Default: `-bytes_sent`,
+    /// `-requests` or `-dns_queries`.
     #[param(example = "-bytes_sent")]
     sort: Option<String>,
     /// Rows to return. Default 200, at most 50,000.
@@ -73,7 +67,7 @@ pub async fn summary(
     Asked(scope, params): Asked<SummaryParams>,
 ) -> Result<Json<Summary>, Problem> {
     let scope = Scope::read(&scope, state.now_ms())?;
-    let wanted = Wanted::read(&params, state.options.limits.rows_max)?;
+    let wanted = Wanted::read(scope.table, &params, state.options.limits.rows_max)?;
     let mut questions = vec![scope.question(wanted.pairs(&scope, wanted.limit, wanted.offset))];
     if wanted.is_compared {
         questions.push(scope.previous().question(wanted.pairs(&scope, MAX_GROUPS, 0)));
@@ -95,10 +89,11 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn read(params: &SummaryParams, rows_max: usize) -> Result<Self, Problem> {
+    fn read(table: Table, params: &SummaryParams, rows_max: usize) -> Result<Self, Problem> {
         const KEYS: [&str; 2] = ["client", "server"];
-        let mut metrics = read::metric_names(params.metrics.as_deref(), &DEFAULT_METRICS)?;
-        let sort = read::sort(params.sort.as_deref(), &KEYS, "-bytes_sent")?;
+        let default = layer::pair_metrics(table);
+        let mut metrics = read::metric_names(table, params.metrics.as_deref(), default)?;
+        let sort = read::sort(table, params.sort.as_deref(), &KEYS, layer::sort(table))?;
         if !KEYS.contains(&sort.by.as_str()) && !metrics.contains(&sort.by) {
             metrics.push(sort.by.clone());
         }

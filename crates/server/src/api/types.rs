@@ -181,7 +181,7 @@ pub struct Facet {
     pub left: u64,
 }
 
-/// One value and the number of flow rows that have it.
+/// One value and the number of rows that have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FacetValue {
     /// `null`: the rows that have no value.
@@ -195,6 +195,18 @@ pub struct Flows {
     pub window: Window,
     /// Flat objects whose keys are the columns of `GET /api/v1/schema`.
     #[schema(value_type = Vec<super::flow_row::FlowRow>)]
+    pub rows: Vec<serde_json::Map<String, serde_json::Value>>,
+    /// Pass as `cursor` to go on; `null` at the end.
+    pub next_cursor: Option<String>,
+    pub incomplete: Vec<Incomplete>,
+}
+
+/// Single requests, newest first.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Requests {
+    pub window: Window,
+    /// Flat objects whose keys are the columns of `l7_samples` in `GET /api/v1/schema`.
+    #[schema(value_type = Vec<super::flow_row::RequestRow>)]
     pub rows: Vec<serde_json::Map<String, serde_json::Value>>,
     /// Pass as `cursor` to go on; `null` at the end.
     pub next_cursor: Option<String>,

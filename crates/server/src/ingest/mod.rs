@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMillisecondType;
+use weir_schema::Table;
 use weir_store::{Store, StoreBatch, StoreError, StoreErrorKind, Stored};
 use weir_wire::{Batch, BatchHeader, WireError};
 
@@ -145,7 +146,13 @@ impl Ingester {
         let batch = weir_wire::decode(bytes, &limits.batch)?;
         let now_ms = clock();
         let times = check_times(&batch, now_ms)?;
-        let rows = self.complete(&batch, &times)?;
+        // A request may have begun long before the window in which its end was seen: what an agent
+        // says of addresses is of now.
+        let heard = match batch.table {
+            Table::L7Samples => batch.header.from_ms..times.end,
+            _ => times.clone(),
+        };
+        let rows = self.complete(&batch, &heard)?;
         let Batch { table, header, .. } = batch;
         let stored = store.ingest(&StoreBatch {
             table,
@@ -201,17 +208,17 @@ fn count_loss(metrics: &Metrics, loss: &weir_model::Loss) {
     metrics.losses.with_label_values(&labels).inc_by(loss.count);
 }
 
-/// The time that the batch speaks of: its header's range together with its rows' windows.
+/// The time that the batch speaks of: its header's range together with its rows' times.
 fn check_times(batch: &Batch, now_ms: i64) -> Result<Range<i64>, IngestError> {
     let BatchHeader { from_ms, to_ms, window_ms, .. } = batch.header;
     let error = |text: String| Err(IngestError::Time(text));
     let (mut start, mut end) = (from_ms, to_ms);
-    if let Some(column) = batch.rows.column_by_name("window_start_ms") {
+    if let Some(column) = batch.rows.column_by_name(batch.table.time_column()) {
         let column = column.as_primitive_opt::<TimestampMillisecondType>();
-        let windows = column.into_iter().flat_map(|column| column.values().iter().copied());
-        for window_start in windows {
-            start = start.min(window_start);
-            end = end.max(window_start.saturating_add(1));
+        let times = column.into_iter().flat_map(|column| column.values().iter().copied());
+        for time in times {
+            start = start.min(time);
+            end = end.max(time.saturating_add(1));
         }
     }
     if from_ms > to_ms || start < 0 {

@@ -4,8 +4,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use weir_model::{Layer, Perspective};
+use weir_model::Perspective;
 use weir_query::{Answer, Expr, GroupBy, GroupValue, MAX_GROUPS, Question, Shape, TimeWindow};
+use weir_schema::Table;
 use weir_store::{Store, StoreError};
 
 use super::directory::{AgentName, Directory};
@@ -40,8 +41,8 @@ pub fn seed(
 
 /// About every row, as it was observed.
 fn question(window: TimeWindow, shape: Shape) -> Question {
-    let (layer, perspective) = (Layer::L4, Perspective::Both);
-    Question { layer, window, perspective, filter: Expr::all(), shape }
+    let (table, perspective) = (Table::L4Flows, Perspective::Both);
+    Question { table, window, perspective, filter: Expr::all(), shape }
 }
 
 fn field(name: &str) -> GroupBy {

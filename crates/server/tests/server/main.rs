@@ -8,5 +8,6 @@ mod map;
 mod openapi;
 mod problems;
 mod questions;
+mod requests;
 mod ui;
 mod world;

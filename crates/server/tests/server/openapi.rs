@@ -18,7 +18,9 @@ async fn the_server_describes_itself() {
     let served = world.ask("/openapi.json").await;
     let committed: serde_json::Value = serde_json::from_str(&weir_server::openapi_json()).unwrap();
     assert_eq!(served, committed);
-    for path in ["summary", "series", "facets", "map", "connections", "status", "flows/l4"] {
+    for path in
+        ["summary", "series", "facets", "map", "connections", "status", "flows/l4", "flows/l7"]
+    {
         assert!(served["paths"][format!("/api/v1/{path}")]["get"].is_object(), "{path}");
     }
 }
@@ -32,4 +34,14 @@ async fn the_schema_names_columns_fields_and_metrics() {
     assert!(names(&schema["tables"][0]["columns"]).contains(&"rtt_us_sum".to_owned()));
     assert!(names(&schema["tables"][0]["fields"]).contains(&"client_process".to_owned()));
     assert!(names(&schema["metrics"]).contains(&"rtt_us".to_owned()));
+    assert_eq!(names(&schema["tables"]), ["l4_flows", "l7_flows", "l7_samples", "dns_flows"]);
+    let of = |name: &str| -> serde_json::Value {
+        let metrics = schema["metrics"].as_array().unwrap();
+        metrics.iter().find(|metric| metric["name"] == name).unwrap().clone()
+    };
+    assert_eq!(
+        (&of("error_rate")["layer"], &of("error_rate")["unit"]),
+        (&"l7".into(), &"ratio".into())
+    );
+    assert_eq!(of("dns_us_p95")["layer"], "dns");
 }

@@ -113,12 +113,18 @@ pub fn request(method: &str, path: &str) -> axum::http::request::Builder {
 
 /// What an agent sends.
 pub struct Sent {
+    pub table: Table,
     pub header: BatchHeader,
     pub rows: Vec<Row>,
 }
 
-/// A batch of the window that starts at `start_ms`.
+/// A batch of transport flows of the window that starts at `start_ms`.
 pub fn batch(agent: &str, sequence: u64, start_ms: i64, rows: Vec<Row>) -> Sent {
+    batch_of(Table::L4Flows, agent, sequence, start_ms, rows)
+}
+
+/// A batch of a table of the window that starts at `start_ms`.
+pub fn batch_of(table: Table, agent: &str, sequence: u64, start_ms: i64, rows: Vec<Row>) -> Sent {
     let header = BatchHeader {
         format: weir_wire::FORMAT,
         schema_version: weir_schema::FORMAT_VERSION,
@@ -137,7 +143,7 @@ pub fn batch(agent: &str, sequence: u64, start_ms: i64, rows: Vec<Row>) -> Sent 
         row.insert("agent".to_owned(), agent.into());
         row
     };
-    Sent { header, rows: rows.into_iter().map(name).collect() }
+    Sent { table, header, rows: rows.into_iter().map(name).collect() }
 }
 
 impl Sent {
@@ -148,12 +154,12 @@ impl Sent {
     }
 
     pub fn bytes(&self) -> Vec<u8> {
-        let stored = record_batch(Table::L4Flows, &self.rows);
-        let schema = wire_schema(Table::L4Flows);
+        let stored = record_batch(self.table, &self.rows);
+        let schema = wire_schema(self.table);
         let columns: Vec<usize> =
             schema.fields().iter().map(|f| stored.schema().index_of(f.name()).unwrap()).collect();
         let rows = stored.project(&columns).unwrap().with_schema(schema).unwrap();
-        let batch = Batch { table: Table::L4Flows, header: self.header.clone(), rows };
+        let batch = Batch { table: self.table, header: self.header.clone(), rows };
         weir_wire::encode(&batch).unwrap()
     }
 }

@@ -26,11 +26,11 @@ impl SortValue {
     }
 }
 
-/// The place of a row: its sort value, then the newest window, then a hash of all it holds.
+/// The place of a row: its sort value, then the newest, then a hash of all it holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Place {
     pub sort: SortValue,
-    pub window_ms: u64,
+    pub time_ms: u64,
     pub identity: u64,
 }
 
@@ -53,7 +53,7 @@ impl Place {
     }
 
     fn newest_first(&self, other: &Self) -> Ordering {
-        other.window_ms.cmp(&self.window_ms)
+        other.time_ms.cmp(&self.time_ms)
     }
 }
 
@@ -68,14 +68,14 @@ const VERSION: &str = "1";
 
 impl PageEnd {
     pub fn to_cursor(&self) -> Cursor {
-        let Place { sort, window_ms, identity } = &self.place;
+        let Place { sort, time_ms, identity } = &self.place;
         let sort = match sort {
             SortValue::Unsorted => "-".to_owned(),
             SortValue::Absent => "a".to_owned(),
             SortValue::Number(number) => format!("n{:x}", number.to_bits()),
             SortValue::Text(text) => format!("t{text}"),
         };
-        Cursor(format!("{VERSION}.{window_ms:x}.{identity:x}.{:x}.{sort}", self.seen))
+        Cursor(format!("{VERSION}.{time_ms:x}.{identity:x}.{:x}.{sort}", self.seen))
     }
 
     /// Reads a cursor; it must be of a question with the same sort.
@@ -98,7 +98,7 @@ impl PageEnd {
             return None;
         }
         let mut hex = || u64::from_str_radix(parts.next()?, 16).ok();
-        let (window_ms, identity, seen) = (hex()?, hex()?, hex()?);
+        let (time_ms, identity, seen) = (hex()?, hex()?, hex()?);
         let sort = parts.next()?;
         let sort = match (sort.get(..1)?, sort.get(1..)?) {
             ("-", "") => SortValue::Unsorted,
@@ -108,7 +108,7 @@ impl PageEnd {
             _ => return None,
         };
         let seen = usize::try_from(seen).ok()?;
-        Some(Self { place: Place { sort, window_ms, identity }, seen })
+        Some(Self { place: Place { sort, time_ms, identity }, seen })
     }
 }
 
@@ -127,7 +127,7 @@ mod tests {
         for sort in sorts {
             let is_sorted = sort != SortValue::Unsorted;
             let end = PageEnd {
-                place: Place { sort, window_ms: 1_700_000_000_000, identity: u64::MAX },
+                place: Place { sort, time_ms: 1_700_000_000_000, identity: u64::MAX },
                 seen: 3,
             };
             assert_eq!(PageEnd::from_cursor(&end.to_cursor(), is_sorted).unwrap(), end);

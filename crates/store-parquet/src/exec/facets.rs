@@ -40,13 +40,13 @@ impl Counts {
 pub fn answer(scan: &Scan, names: &[String], limit: usize) -> Result<Vec<Facet>, ScanError> {
     let mut columns = Vec::with_capacity(names.len());
     for name in names {
-        let known = field(scan.table, name)
+        let known = field(scan.table(), name)
             .ok_or_else(|| invalid(format!("there is no field {name:?}")))?;
         if !known.is_key {
             let message = format!("field {name:?} is measured; only names and keys have facets");
             return Err(invalid(message).into());
         }
-        columns.push(columns_of(scan.table, &known)?);
+        columns.push(columns_of(scan.table(), &known)?);
     }
     let max = scan.shared.options.groups_max;
     let make = || columns.iter().map(|_| Counts { max, ..Counts::default() }).collect::<Vec<_>>();
@@ -102,7 +102,7 @@ fn count(
         FieldColumns::Either(local, remote) => {
             count_either(counts, local, remote, view, selection)?
         }
-        FieldColumns::Ratio { .. } => {}
+        FieldColumns::Computed(_) => {}
     }
     Ok(())
 }

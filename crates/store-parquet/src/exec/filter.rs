@@ -3,8 +3,8 @@
 use weir_query::{Expr, Predicate, TextPattern};
 use weir_schema::{ColumnType, FieldKind, Merge};
 
-use crate::exec::fields::{FieldColumns, columns_of};
-use crate::segment::{ColumnData, ColumnId, NULL_CODE, ScanError, View};
+use crate::exec::fields::{FieldColumns, RowValues, columns_of};
+use crate::segment::{ColumnData, ColumnId, NULL_CODE, ScanError, View, column_id};
 
 /// Which rows a filter takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,8 +82,13 @@ pub fn evaluate(expr: &Expr, view: &View) -> Result<Mask, ScanError> {
         }
         Expr::Not(inner) => Ok(evaluate(inner, view)?.not()),
         Expr::Match { field, predicate } => {
-            let columns = columns_of(view.segment.table, field)?;
-            match_field(columns, field.kind, predicate, view)
+            let table = view.segment.table;
+            let columns = columns_of(table, field)?;
+            let mask = match_field(columns, field.kind, predicate, view)?;
+            match field.also.and_then(|also| column_id(table, also)) {
+                Some(also) => Ok(mask.or(match_column(also, field.kind, predicate, view)?)),
+                None => Ok(mask),
+            }
         }
         Expr::Anywhere(pattern) => anywhere(pattern, view),
     }
@@ -110,23 +115,11 @@ fn match_field(
             };
             Ok(Mask::Rows(is_incoming.iter().enumerate().map(take).collect()))
         }
-        FieldColumns::Ratio { numerator, denominator } => {
-            let (sums, counts) = (view.column(numerator)?, view.column(denominator)?);
-            let (Some(sums), Some(counts)) = (sums, counts) else { return Ok(Mask::Nothing) };
-            let take = |row| {
-                ratio(sums.number(row), counts.number(row))
-                    .is_some_and(|value| predicate.matches_number(value))
-            };
+        FieldColumns::Computed(metric) => {
+            let values = RowValues::of(view, metric)?;
+            let take = |row| values.value(row).is_some_and(|v| predicate.matches_number(v));
             Ok(Mask::Rows((0..view.rows()).map(take).collect()))
         }
-    }
-}
-
-/// A ratio metric; absent where a part is, or where nothing was sampled.
-pub fn ratio(numerator: Option<u64>, denominator: Option<u64>) -> Option<f64> {
-    match (numerator, denominator) {
-        (Some(sum), Some(count)) if count > 0 => Some(sum as f64 / count as f64),
-        _ => None,
     }
 }
 
@@ -156,6 +149,7 @@ fn match_column(
             }
             Mask::Rows(rows)
         }
+        ColumnData::Bytes(_) => Mask::Nothing,
     };
     Ok(mask)
 }

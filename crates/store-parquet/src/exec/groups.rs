@@ -52,15 +52,15 @@ pub fn answer(
 ) -> Result<Groups, ScanError> {
     let mut computed = metrics.to_vec();
     let order = order_of(scan, by, &mut computed, page.sort)?;
-    let key_plan = KeyPlan::new(scan.table, by, scan.shared.options.groups_max)?;
-    let metric_plan =
-        MetricPlan::new(scan.table, scan.question.layer, &computed, key_plan.is_local)?;
+    let key_plan = KeyPlan::new(scan.table(), by, scan.shared.options.groups_max)?;
+    let range_ms = scan.question.window.length_ms();
+    let metric_plan = MetricPlan::new(scan.table(), &computed, key_plan.is_local, range_ms)?;
     let grouped = group(scan, &key_plan, &metric_plan)?;
 
-    let mut all = Totals::new(&metric_plan);
+    let mut all = scan.totals(&metric_plan);
     all.grow(1);
     for group in 0..grouped.totals.len() {
-        all.merge(0, &grouped.totals, group);
+        all.merge(0, &grouped.totals, group)?;
     }
     let descending = page.sort.is_some_and(|sort| sort.descending);
     let chosen = choose(&grouped, &order, descending, page);
@@ -90,7 +90,7 @@ pub fn group(
         true => Some(LastWindows::find(scan, steps)?),
         false => None,
     };
-    let make = || Grouped { keys: Keys::new(key_plan), totals: Totals::new(metric_plan) };
+    let make = || Grouped { keys: Keys::new(key_plan), totals: scan.totals(metric_plan) };
     let partials = scan.fold(make, |partial, view| {
         let selection = select(scan.question, view)?;
         if selection.is_empty() {
@@ -107,13 +107,13 @@ pub fn group(
     let mut partials = partials.into_iter();
     let mut all = partials.next().unwrap_or_else(make);
     for partial in partials {
-        merge(&mut all, &partial);
+        merge(&mut all, &partial)?;
     }
     all.totals.grow(all.keys.count() + 1);
     Ok(all)
 }
 
-fn merge(all: &mut Grouped, partial: &Grouped) {
+fn merge(all: &mut Grouped, partial: &Grouped) -> Result<(), StoreError> {
     for from in 0..partial.totals.len() {
         let group = match from as u32 {
             Interner::BEYOND => Interner::BEYOND,
@@ -123,8 +123,9 @@ fn merge(all: &mut Grouped, partial: &Grouped) {
             }
         };
         all.totals.grow(group as usize + 1);
-        all.totals.merge(group as usize, &partial.totals, from);
+        all.totals.merge(group as usize, &partial.totals, from)?;
     }
+    Ok(())
 }
 
 fn order_of(
@@ -141,7 +142,7 @@ fn order_of(
     if let Some(place) = by.iter().position(is_named) {
         return Ok(Order::Key(place));
     }
-    if metric(scan.question.layer, &sort.by).is_none() {
+    if metric(scan.table(), &sort.by).is_none() {
         return Err(invalid(format!(
             "cannot sort by {:?}: it is neither a metric nor what is grouped by",
             sort.by

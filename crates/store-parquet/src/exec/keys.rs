@@ -257,9 +257,9 @@ fn dimension_ids(
             let is_text = matches!(reads, Reads::Text(_));
             let (first, second) = match columns {
                 FieldColumns::Turned { outgoing, incoming } => (outgoing, Some(incoming)),
-                FieldColumns::One(id)
-                | FieldColumns::Either(id, _)
-                | FieldColumns::Ratio { numerator: id, .. } => (id, None),
+                FieldColumns::One(id) | FieldColumns::Either(id, _) => (id, None),
+                // [`field_dimension`] lets none of these through.
+                FieldColumns::Computed(_) => return Ok(vec![Interner::BEYOND; selection.len()]),
             };
             let mut first = ColumnIds::of(view, first, is_text)?;
             let Some(second) = second else {

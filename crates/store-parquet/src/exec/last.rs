@@ -30,12 +30,12 @@ impl Steps {
         Self { first_ms, step_ms, count: count as usize }
     }
 
-    /// The step that a window start within the range lies in.
-    pub fn of(&self, start_ms: u64) -> usize {
+    /// The step that a time within the range lies in.
+    pub fn of(&self, time_ms: u64) -> usize {
         if self.count == 1 {
             return 0;
         }
-        ((start_ms as i64 - self.first_ms) / self.step_ms) as usize
+        ((time_ms as i64 - self.first_ms) / self.step_ms) as usize
     }
 }
 
@@ -62,11 +62,8 @@ impl LastWindows {
 
     fn add(&mut self, scan: &Scan, steps: Steps, view: &View) -> Result<(), ScanError> {
         let mask = in_window(scan.question, view)?;
-        let (agents, starts) = (view.named("agent")?, view.named("window_start_ms")?);
-        let (
-            Some(ColumnData::Codes { codes, values }),
-            Some(ColumnData::Numbers { values: starts, .. }),
-        ) = (agents.as_deref(), starts.as_deref())
+        let (agents, starts) = (view.named("agent")?, view.times()?);
+        let (Some(ColumnData::Codes { codes, values }), Some(starts)) = (agents.as_deref(), starts)
         else {
             return Ok(());
         };
@@ -105,11 +102,8 @@ impl LastWindows {
         view: &View,
         selection: &[u32],
     ) -> Result<Vec<bool>, ScanError> {
-        let (agents, starts) = (view.named("agent")?, view.named("window_start_ms")?);
-        let (
-            Some(ColumnData::Codes { codes, values }),
-            Some(ColumnData::Numbers { values: starts, .. }),
-        ) = (agents.as_deref(), starts.as_deref())
+        let (agents, starts) = (view.named("agent")?, view.times()?);
+        let (Some(ColumnData::Codes { codes, values }), Some(starts)) = (agents.as_deref(), starts)
         else {
             return Ok(vec![false; selection.len()]);
         };

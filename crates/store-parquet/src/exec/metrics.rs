@@ -1,10 +1,10 @@
 //! Metrics: which columns they read and how rows add up to them.
 
-use weir_model::Layer;
 use weir_schema::{Formula, Metric, Table, metric};
 use weir_store::StoreError;
 
 use crate::errors::invalid;
+use crate::exec::sketches::Sketches;
 use crate::segment::{ColumnData, ColumnId, ScanError, View, column_id};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,30 +47,39 @@ struct Slot {
 enum Output {
     Value(usize),
     Ratio(usize, usize),
+    PerSecond(usize),
+    /// Of which sketch, and which share of its values.
+    Quantile(usize, f64),
 }
 
 /// What a question computes.
 #[derive(Clone, Debug, Default)]
 pub struct MetricPlan {
     slots: Vec<Slot>,
+    /// Columns of sketches, each once whatever the number of its quantiles.
+    sketches: Vec<ColumnId>,
     outputs: Vec<Output>,
+    /// What a metric per second divides by.
+    seconds: f64,
 }
 
 impl MetricPlan {
     /// `is_local`: the metrics are read from local to remote, not from client to server.
+    /// `range_ms`: length of the range, or of the step, that a value is of.
     pub fn new(
         table: Table,
-        layer: Layer,
         names: &[String],
         is_local: bool,
+        range_ms: i64,
     ) -> Result<Self, StoreError> {
-        let mut plan = Self::default();
+        let mut plan = Self { seconds: range_ms as f64 / 1_000.0, ..Self::default() };
         for name in names {
-            let known =
-                metric(layer, name).ok_or_else(|| invalid(format!("no metric {name:?}")))?;
+            let known = metric(table, name)
+                .ok_or_else(|| invalid(format!("table {} has no metric {name:?}", table.name())))?;
             let output = match known.formula {
                 Formula::Sum { column } => {
-                    Output::Value(plan.slot(table, Fold::Sum, column, mirror(known, is_local))?)
+                    let mirror = mirror(table, known, is_local);
+                    Output::Value(plan.slot(table, Fold::Sum, column, mirror)?)
                 }
                 Formula::Min { column } => {
                     Output::Value(plan.slot(table, Fold::Min, column, None)?)
@@ -85,6 +94,12 @@ impl MetricPlan {
                     plan.slot(table, Fold::Sum, numerator, None)?,
                     plan.slot(table, Fold::Sum, denominator, None)?,
                 ),
+                Formula::PerSecond { column } => {
+                    Output::PerSecond(plan.slot(table, Fold::Sum, column, None)?)
+                }
+                Formula::Quantile { column, percent } => {
+                    Output::Quantile(plan.sketch(table, column)?, f64::from(percent) / 100.0)
+                }
             };
             plan.outputs.push(output);
         }
@@ -98,10 +113,7 @@ impl MetricPlan {
         column: &str,
         mirror: Option<&str>,
     ) -> Result<usize, StoreError> {
-        let id = |name: &str| {
-            column_id(table, name)
-                .ok_or_else(|| invalid(format!("table {} lacks {name:?}", table.name())))
-        };
+        let id = |name: &str| known_column(table, name);
         let column = id(column)?;
         let slot = Slot { fold, column, mirror: mirror.map_or(Ok(column), id)? };
         if let Some(place) = self.slots.iter().position(|known| *known == slot) {
@@ -111,16 +123,29 @@ impl MetricPlan {
         Ok(self.slots.len() - 1)
     }
 
+    fn sketch(&mut self, table: Table, column: &str) -> Result<usize, StoreError> {
+        let column = known_column(table, column)?;
+        if let Some(place) = self.sketches.iter().position(|known| *known == column) {
+            return Ok(place);
+        }
+        self.sketches.push(column);
+        Ok(self.sketches.len() - 1)
+    }
+
     /// Whether a metric counts only the rows of each agent's last window.
     pub fn needs_last(&self) -> bool {
         self.slots.iter().any(|slot| slot.fold == Fold::Last)
     }
 }
 
+fn known_column(table: Table, name: &str) -> Result<ColumnId, StoreError> {
+    column_id(table, name).ok_or_else(|| invalid(format!("table {} lacks {name:?}", table.name())))
+}
+
 /// The column that stands for a metric when the row is read from its other end.
-fn mirror(metric: &Metric, is_local: bool) -> Option<&'static str> {
-    let other = metric.mirror.filter(|_| !is_local)?;
-    match weir_schema::metric(metric.layer, other)?.formula {
+fn mirror(table: Table, known: &Metric, is_local: bool) -> Option<&'static str> {
+    let other = known.mirror.filter(|_| !is_local)?;
+    match metric(table, other)?.formula {
         Formula::Sum { column } => Some(column),
         _ => None,
     }
@@ -133,6 +158,9 @@ pub struct Totals {
     /// Of each group, its rows.
     rows: Vec<u64>,
     slots: Vec<Running>,
+    sketches: Vec<Sketches>,
+    /// Room of all sketches together.
+    sketch_bytes_max: u64,
 }
 
 /// The running values of one slot, by group.
@@ -156,9 +184,10 @@ impl Running {
 }
 
 impl Totals {
-    pub fn new(plan: &MetricPlan) -> Self {
+    pub fn new(plan: &MetricPlan, sketch_bytes_max: u64) -> Self {
         let slots = vec![Running::default(); plan.slots.len()];
-        Self { plan: plan.clone(), rows: Vec::new(), slots }
+        let sketches = plan.sketches.iter().map(|_| Sketches::default()).collect();
+        Self { plan: plan.clone(), rows: Vec::new(), slots, sketches, sketch_bytes_max }
     }
 
     /// Makes room for groups up to `count`.
@@ -208,11 +237,29 @@ impl Totals {
                 Fold::Max => taken.for_each(|(group, value)| running.fold(group, value, u64::max)),
             }
         }
+        self.add_sketches(view, selection, groups)
+    }
+
+    fn add_sketches(
+        &mut self,
+        view: &View,
+        selection: &[u32],
+        groups: &[u32],
+    ) -> Result<(), ScanError> {
+        let each_max = self.sketch_bytes_max / self.sketches.len().max(1) as u64;
+        for (sketches, column) in self.sketches.iter_mut().zip(&self.plan.sketches) {
+            let Some(column) = view.column(*column)? else { continue };
+            for (row, group) in selection.iter().zip(groups) {
+                if let Some(bytes) = column.blob(*row as usize) {
+                    sketches.add(*group, bytes, each_max)?;
+                }
+            }
+        }
         Ok(())
     }
 
     /// Adds a group of another thread to a group of this one.
-    pub fn merge(&mut self, group: usize, other: &Totals, from: usize) {
+    pub fn merge(&mut self, group: usize, other: &Totals, from: usize) -> Result<(), StoreError> {
         self.rows[group] += other.rows[from];
         let slots = self.slots.iter_mut().zip(&other.slots).zip(&self.plan.slots);
         for ((running, theirs), slot) in slots {
@@ -220,6 +267,11 @@ impl Totals {
                 running.fold(group, theirs.values[from], |a, b| slot.fold.combine(a, b));
             }
         }
+        let each_max = self.sketch_bytes_max / self.sketches.len().max(1) as u64;
+        for (sketches, theirs) in self.sketches.iter_mut().zip(&other.sketches) {
+            sketches.merge(group as u32, theirs.get(from as u32), each_max)?;
+        }
+        Ok(())
     }
 
     /// Groups there is room for.
@@ -249,6 +301,12 @@ impl Totals {
             Output::Ratio(numerator, denominator) => {
                 let (sum, count) = (self.value(group, numerator)?, self.value(group, denominator)?);
                 (count > 0).then(|| sum as f64 / count as f64)
+            }
+            Output::PerSecond(place) => {
+                self.value(group, place).map(|value| value as f64 / self.plan.seconds)
+            }
+            Output::Quantile(place, share) => {
+                self.sketches[place].get(group as u32)?.quantile(share)
             }
         }
     }

@@ -18,20 +18,20 @@ mod rows;
 mod scan;
 mod select;
 mod series;
+mod sketches;
 
-use weir_model::Layer;
 use weir_query::{Answer, Incomplete, Question, Shape};
 use weir_schema::Table;
 use weir_store::StoreError;
 
 use crate::errors::invalid;
+use crate::exec::metrics::{MetricPlan, Totals};
 use crate::segment::{ScanError, Segment};
 use crate::state::{Shared, Snapshot};
 
 /// A question with what is needed to answer it.
 pub(crate) struct Scan<'a> {
     pub shared: &'a Shared,
-    pub table: Table,
     pub question: &'a Question,
     /// Those that overlap the question's range, newest first.
     pub segments: Vec<Segment>,
@@ -40,15 +40,14 @@ pub(crate) struct Scan<'a> {
 
 /// Answers a question.
 pub fn ask(shared: &Shared, question: &Question) -> Result<Answer, StoreError> {
-    let table = table_of(question.layer)?;
     let window = question.window;
     if window.from_ms >= window.to_ms {
         let (from, to) = (window.from_ms, window.to_ms);
         return Err(invalid(format!("the range {from}..{to} ms is empty: from is not before to")));
     }
     loop {
-        let snapshot = shared.snapshot(table, window);
-        match ask_once(shared, table, question, &snapshot) {
+        let snapshot = shared.snapshot(question.table, window);
+        match ask_once(shared, question, &snapshot) {
             Ok(answer) => return Ok(answer),
             Err(ScanError::Store(error)) => return Err(error),
             Err(ScanError::Corrupt { file, reason }) => shared.set_aside(&file, &reason)?,
@@ -56,16 +55,19 @@ pub fn ask(shared: &Shared, question: &Question) -> Result<Answer, StoreError> {
     }
 }
 
-fn table_of(layer: Layer) -> Result<Table, StoreError> {
-    match layer {
-        Layer::L4 => Ok(Table::L4Flows),
-        Layer::L7 => Err(invalid("layer l7 is not stored")),
+impl Scan<'_> {
+    pub fn table(&self) -> Table {
+        self.question.table
+    }
+
+    /// Running values of this question's groups.
+    pub fn totals(&self, plan: &MetricPlan) -> Totals {
+        Totals::new(plan, self.shared.options.sketch_bytes_max)
     }
 }
 
 fn ask_once(
     shared: &Shared,
-    table: Table,
     question: &Question,
     snapshot: &Snapshot,
 ) -> Result<Answer, ScanError> {
@@ -78,7 +80,7 @@ fn ask_once(
     segments.retain(|s| s.min_ms < window.to_ms && s.max_ms >= window.from_ms);
     segments.sort_by_key(|segment| std::cmp::Reverse(segment.max_ms));
     let incomplete = corrupt_files(snapshot);
-    let scan = Scan { shared, table, question, segments, incomplete };
+    let scan = Scan { shared, question, segments, incomplete };
     match &question.shape {
         Shape::Groups { by, metrics, sort, limit, offset } => {
             let page = groups::Page { sort: sort.as_ref(), limit: *limit, offset: *offset };
@@ -107,6 +109,6 @@ fn corrupt_files(snapshot: &Snapshot) -> Vec<Incomplete> {
         component: "store".to_owned(),
         reason: "file_unreadable".to_owned(),
         count: rows,
-        message: format!("{rows} flow rows are in {files} stored files that cannot be read"),
+        message: format!("{rows} rows are in {files} stored files that cannot be read"),
     }]
 }

@@ -1,18 +1,20 @@
 //! One stored row as a flat object.
 
 use serde_json::{Map, Value};
-use weir_model::Layer;
-use weir_schema::{ColumnType, Formula, metrics};
+use weir_schema::{ColumnType, metrics};
 
-use crate::exec::filter::ratio;
+use crate::exec::fields::{RowMetric, RowValues};
 use crate::segment::{ScanError, View};
 
-/// Every stored column by its name, the ratio metrics, and `client_*`/`server_*` of each pair of
+/// Every stored column but sketches by its name, the computed metrics, and `client_*`/`server_*` of each pair of
 /// ends. What is absent is null.
 pub fn render(view: &View, row: usize) -> Result<Map<String, Value>, ScanError> {
     let is_incoming = view.incoming()?[row];
     let mut out = Map::new();
     for (id, column) in view.segment.table.columns().iter().enumerate() {
+        if column.ty == ColumnType::Sketch {
+            continue;
+        }
         let loaded = view.column(id)?;
         let value = match column.ty {
             ColumnType::Text | ColumnType::Ip => {
@@ -32,10 +34,10 @@ pub fn render(view: &View, row: usize) -> Result<Map<String, Value>, ScanError> 
         turned.push((format!("server_{name}"), server.clone()));
     }
     out.extend(turned);
-    for metric in metrics(Layer::L4) {
-        let Formula::Ratio { numerator, denominator } = metric.formula else { continue };
-        let number = |name: &str| out.get(name).and_then(Value::as_u64);
-        let value = ratio(number(numerator), number(denominator)).map(Value::from);
+    let table = view.segment.table;
+    for metric in metrics(table) {
+        let Some(computed) = RowMetric::of(table, metric.formula)? else { continue };
+        let value = RowValues::of(view, computed)?.value(row).map(Value::from);
         out.insert(metric.name.to_owned(), value.unwrap_or(Value::Null));
     }
     Ok(out)

@@ -5,7 +5,6 @@
 use std::cmp::Ordering;
 use std::sync::atomic::{self, AtomicI64};
 
-use weir_model::Layer;
 use weir_query::{Cursor, MAX_GROUPS, Rows, Sort};
 use weir_schema::{Formula, Side, Table, field, metric};
 use weir_store::StoreError;
@@ -13,8 +12,7 @@ use weir_store::StoreError;
 use crate::errors::invalid;
 use crate::exec::Scan;
 use crate::exec::cursor::{PageEnd, Place, SortValue};
-use crate::exec::fields::{FieldColumns, columns_of};
-use crate::exec::filter::ratio;
+use crate::exec::fields::{FieldColumns, RowMetric, RowValues, columns_of};
 use crate::exec::render::render;
 use crate::exec::select::select;
 use crate::segment::{ColumnData, Loaded, NULL_CODE, ScanError, Segment, View, column_id};
@@ -67,7 +65,7 @@ pub fn answer(
     sort: Option<&Sort>,
 ) -> Result<Rows, ScanError> {
     let limit = limit.clamp(1, MAX_GROUPS);
-    let sort_columns = sort.map(|sort| sort_columns(scan.table, sort)).transpose()?;
+    let sort_columns = sort.map(|sort| sort_columns(scan.table(), sort)).transpose()?;
     let descending = sort.is_some_and(|sort| sort.descending);
     let after = cursor.map(|cursor| PageEnd::from_cursor(cursor, sort.is_some())).transpose()?;
     // One more than the page says whether there is a next one; rows of the cursor's own place are
@@ -83,7 +81,7 @@ pub fn answer(
         collect(scan, page, view, sort_columns, after.as_ref())?;
         page.shrink();
         if let Some(bound) = &page.bound {
-            oldest_wanted.fetch_max(bound.window_ms as i64, atomic::Ordering::Relaxed);
+            oldest_wanted.fetch_max(bound.time_ms as i64, atomic::Ordering::Relaxed);
         }
         Ok(())
     })?;
@@ -144,16 +142,13 @@ fn collect<'a>(
     if selection.is_empty() {
         return Ok(());
     }
-    let starts = view.named("window_start_ms")?;
-    let Some(ColumnData::Numbers { values: starts, .. }) = starts.as_deref() else {
-        return Ok(());
-    };
+    let Some(times) = view.times()? else { return Ok(()) };
     let sort_values = sort.map(|columns| SortValues::of(view, columns)).transpose()?;
     let mut identities = None;
     for row in selection {
         let row = row as usize;
         let sort = sort_values.as_ref().map_or(SortValue::Unsorted, |values| values.value(row));
-        let mut place = Place { sort, window_ms: starts[row], identity: 0 };
+        let mut place = Place { sort, time_ms: times[row], identity: 0 };
         if !page.is_wanted(&place) {
             continue;
         }
@@ -175,20 +170,20 @@ fn sort_columns(table: Table, sort: &Sort) -> Result<FieldColumns, StoreError> {
     let column = |name: &str| {
         column_id(table, name).ok_or_else(|| invalid(format!("rows have no {name:?}")))
     };
-    if sort.by == "window_start_ms" {
+    if sort.by == table.time_column() {
         return Ok(FieldColumns::One(column(&sort.by)?));
     }
-    if let Some(metric) = metric(Layer::L4, &sort.by) {
-        return Ok(match metric.formula {
-            Formula::Sum { column: name }
-            | Formula::Min { column: name }
-            | Formula::Max { column: name }
-            | Formula::Last { column: name } => FieldColumns::One(column(name)?),
-            Formula::Ratio { numerator, denominator } => FieldColumns::Ratio {
-                numerator: column(numerator)?,
-                denominator: column(denominator)?,
-            },
-        });
+    if let Some(known) = metric(table, &sort.by) {
+        if let Some(computed) = RowMetric::of(table, known.formula)? {
+            return Ok(FieldColumns::Computed(computed));
+        }
+        if let Formula::Sum { column: name }
+        | Formula::Min { column: name }
+        | Formula::Max { column: name }
+        | Formula::Last { column: name } = known.formula
+        {
+            return Ok(FieldColumns::One(column(name)?));
+        }
     }
     match field(table, &sort.by).filter(|field| field.side != Side::Either) {
         Some(field) => columns_of(table, &field),
@@ -200,7 +195,7 @@ fn sort_columns(table: Table, sort: &Sort) -> Result<FieldColumns, StoreError> {
 enum SortValues {
     Column(Loaded),
     Turned { outgoing: Loaded, incoming: Loaded, is_incoming: std::rc::Rc<[bool]> },
-    Ratio(Loaded, Loaded),
+    Computed(RowValues),
 }
 
 impl SortValues {
@@ -212,9 +207,7 @@ impl SortValues {
                 incoming: view.column(incoming)?,
                 is_incoming: view.incoming()?,
             },
-            FieldColumns::Ratio { numerator, denominator } => {
-                Self::Ratio(view.column(numerator)?, view.column(denominator)?)
-            }
+            FieldColumns::Computed(metric) => Self::Computed(RowValues::of(view, metric)?),
         })
     }
 
@@ -229,9 +222,8 @@ impl SortValues {
                     outgoing
                 }
             }
-            Self::Ratio(numerator, denominator) => {
-                let value = ratio(number(numerator), number(denominator));
-                return value.map_or(SortValue::Absent, SortValue::Number);
+            Self::Computed(values) => {
+                return values.value(row).map_or(SortValue::Absent, SortValue::Number);
             }
         };
         match column.as_deref() {
@@ -256,7 +248,7 @@ impl Identities {
             let loaded = view.column(id)?;
             let hashes = match loaded.as_deref() {
                 Some(ColumnData::Codes { values, .. }) => {
-                    values.iter().map(|text| text.map_or(0, fnv_1a)).collect()
+                    values.iter().map(|t| t.map_or(0, |text| fnv_1a(text.as_bytes()))).collect()
                 }
                 _ => Vec::new(),
             };
@@ -272,6 +264,7 @@ impl Identities {
                 Some(ColumnData::Codes { codes, .. }) if codes[row] != NULL_CODE => {
                     hashes[codes[row] as usize]
                 }
+                Some(bytes @ ColumnData::Bytes(_)) => bytes.blob(row).map_or(0, fnv_1a),
                 Some(numbers) => numbers.number(row).map_or(0, |number| number.wrapping_add(1)),
                 None => 0,
             };
@@ -282,7 +275,7 @@ impl Identities {
 }
 
 /// FNV-1a, 64 bits (draft-eastlake-fnv).
-fn fnv_1a(text: &str) -> u64 {
+fn fnv_1a(bytes: &[u8]) -> u64 {
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, step)
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| step(hash, *byte))
 }

@@ -25,19 +25,17 @@ pub fn select(question: &Question, view: &View) -> Result<Vec<u32>, ScanError> {
     })
 }
 
-/// The rows whose window starts in the question's range.
+/// The rows whose time lies in the question's range.
 pub fn in_window(question: &Question, view: &View) -> Result<Mask, ScanError> {
     let window = question.window;
     if view.segment.min_ms >= window.from_ms && view.segment.max_ms < window.to_ms {
         return Ok(Mask::All);
     }
     let range = window.from_ms.max(0) as u64..window.to_ms.max(0) as u64;
-    match view.named("window_start_ms")?.as_deref() {
-        Some(ColumnData::Numbers { values, .. }) => {
-            Ok(Mask::Rows(values.iter().map(|start| range.contains(start)).collect()))
-        }
-        _ => Ok(Mask::Nothing),
-    }
+    Ok(match view.times()? {
+        Some(times) => Mask::Rows(times.iter().map(|time| range.contains(time)).collect()),
+        None => Mask::Nothing,
+    })
 }
 
 fn seen_by(perspective: Perspective, view: &View) -> Result<Mask, ScanError> {

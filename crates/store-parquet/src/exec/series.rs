@@ -10,7 +10,7 @@ use crate::exec::keys::{Interner, KeyPart, KeyPlan, Keys};
 use crate::exec::last::{LastWindows, Steps};
 use crate::exec::metrics::{MetricPlan, Totals};
 use crate::exec::select::select;
-use crate::segment::{ColumnData, ScanError, View};
+use crate::segment::{ScanError, View};
 
 /// Most values of one metric in one answer: lines times steps.
 const CELLS_MAX: usize = 2_000_000;
@@ -46,9 +46,8 @@ pub fn answer(
         let message = format!("{count} steps of {step_ms} ms; at most {MAX_STEPS}: a longer step");
         return Err(invalid(message).into());
     }
-    let key_plan = KeyPlan::new(scan.table, by, scan.shared.options.groups_max)?;
-    let layer = scan.question.layer;
-    let plan = MetricPlan::new(scan.table, layer, metrics, key_plan.is_local)?;
+    let key_plan = KeyPlan::new(scan.table(), by, scan.shared.options.groups_max)?;
+    let plan = MetricPlan::new(scan.table(), metrics, key_plan.is_local, step_ms)?;
     let lines = if by.is_empty() {
         Lines { keys: vec![Vec::new()], by_key: HashMap::new(), has_rest: false }
     } else {
@@ -77,7 +76,8 @@ fn heaviest(
     limit: usize,
 ) -> Result<Lines, ScanError> {
     let first = &metrics[..metrics.len().min(1)];
-    let plan = MetricPlan::new(scan.table, scan.question.layer, first, key_plan.is_local)?;
+    let range_ms = scan.question.window.length_ms();
+    let plan = MetricPlan::new(scan.table(), first, key_plan.is_local, range_ms)?;
     let grouped = group(scan, key_plan, &plan)?;
     let weight = |group: u32| {
         if first.is_empty() { None } else { grouped.totals.metric(group as usize, 0) }
@@ -108,7 +108,7 @@ fn fill(
     };
     let cells = (lines.keys.len() + 1) * steps.count;
     let make = || {
-        let mut totals = Totals::new(plan);
+        let mut totals = scan.totals(plan);
         totals.grow(cells);
         Partial { keys: Keys::new(key_plan), lines: Vec::new(), totals }
     };
@@ -124,11 +124,11 @@ fn fill(
         };
         partial.totals.add(view, &selection, &cells, &is_last)
     })?;
-    let mut all = Totals::new(plan);
+    let mut all = scan.totals(plan);
     all.grow(cells);
     for partial in partials {
         for cell in 0..cells {
-            all.merge(cell, &partial.totals, cell);
+            all.merge(cell, &partial.totals, cell)?;
         }
     }
     Ok(all)
@@ -145,10 +145,7 @@ impl Partial {
     ) -> Result<Vec<u32>, ScanError> {
         let mut cells = self.keys.groups(view, selection)?;
         self.lines.resize(self.keys.count() + 1, None);
-        let starts = view.named("window_start_ms")?;
-        let Some(ColumnData::Numbers { values: starts, .. }) = starts.as_deref() else {
-            return Ok(cells);
-        };
+        let Some(times) = view.times()? else { return Ok(cells) };
         for (cell, row) in cells.iter_mut().zip(selection) {
             let group = *cell;
             let line = match self.lines[group as usize] {
@@ -159,7 +156,7 @@ impl Partial {
                     line
                 }
             };
-            *cell = (line * steps.count + steps.of(starts[*row as usize])) as u32;
+            *cell = (line * steps.count + steps.of(times[*row as usize])) as u32;
         }
         Ok(cells)
     }

@@ -11,18 +11,20 @@ pub mod oracle;
 pub mod perspective;
 pub mod random;
 pub mod raw;
+pub mod requests;
 pub mod rows;
+pub mod samples;
 pub mod series;
 
 use std::any::Any;
 use std::time::Duration;
 
-use weir_model::{Layer, Perspective};
+use weir_model::Perspective;
 use weir_query::{Answer, Expr, Question, Shape, TimeWindow, parse_filter};
 use weir_schema::Table;
 
 use crate::{Store, Stored};
-use rows::{Row, batches};
+use rows::{Row, batches_of};
 
 /// Start of the suite's rows: a full hour.
 pub const START_MS: i64 = 1_700_002_800_000;
@@ -77,7 +79,23 @@ macro_rules! store_conformance {
             raw::pages_hold_each_row_once_while_rows_come_and_move,
             raw::rows_sort_by_any_column,
             raw::foreign_cursors_are_refused,
+            requests::counts_and_rates_add_up,
+            requests::quantiles_are_those_of_all_requests,
+            requests::quantiles_do_not_depend_on_how_rows_were_batched,
+            requests::quantiles_of_a_series_are_those_of_its_steps,
+            requests::filters_and_facets_know_what_was_asked,
+            requests::requests_seen_at_both_ends_count_once,
+            requests::lookups_are_grouped_by_name_and_code,
+            requests::bytes_that_are_no_sketch_are_refused,
+            requests::tables_are_apart,
+            samples::requests_come_newest_first_by_when_they_began,
+            samples::requests_weigh_what_they_stand_for,
+            samples::a_path_is_looked_for_as_sent_and_as_template,
+            samples::requests_sort_and_group_by_what_they_have,
             random::any_question_is_answered_as_the_oracle_does,
+            random::any_question_about_requests_is_answered_as_the_oracle_does,
+            random::any_question_about_single_requests_is_answered_as_the_oracle_does,
+            random::any_question_about_lookups_is_answered_as_the_oracle_does,
         }
     };
     (@cases $open:path; $($module:ident :: $case:ident),* $(,)?) => {
@@ -90,10 +108,15 @@ macro_rules! store_conformance {
     };
 }
 
-/// A question over the suite's first hour.
+/// A question about transport flows over the suite's first hour.
 pub fn question(shape: Shape) -> Question {
+    question_of(Table::L4Flows, shape)
+}
+
+/// A question about a table over the suite's first hour.
+pub fn question_of(table: Table, shape: Shape) -> Question {
     Question {
-        layer: Layer::L4,
+        table,
         window: TimeWindow { from_ms: START_MS, to_ms: START_MS + HOUR_MS },
         perspective: Perspective::Merged,
         filter: Expr::all(),
@@ -101,14 +124,24 @@ pub fn question(shape: Shape) -> Question {
     }
 }
 
-/// The filter of a text. Panics where it is not one.
+/// The filter of a text about transport flows. Panics where it is not one.
 pub fn filter(text: &str) -> Expr {
-    parse_filter(Table::L4Flows, text).expect(text)
+    filter_of(Table::L4Flows, text)
 }
 
-/// Stores rows under a sequence that no other call of the case uses.
+/// The filter of a text about a table. Panics where it is not one.
+pub fn filter_of(table: Table, text: &str) -> Expr {
+    parse_filter(table, text).expect(text)
+}
+
+/// Stores transport flows under a sequence that no other call of the case uses.
 pub fn store_rows(store: &dyn Store, sequence: u64, rows: &[Row]) {
-    for batch in batches(rows, sequence) {
+    store_rows_of(Table::L4Flows, store, sequence, rows);
+}
+
+/// Stores rows of a table under a sequence that no other call of the case uses for it.
+pub fn store_rows_of(table: Table, store: &dyn Store, sequence: u64, rows: &[Row]) {
+    for batch in batches_of(table, rows, sequence) {
         assert_eq!(store.ingest(&batch).expect("rows are stored"), Stored::New);
     }
 }
@@ -120,10 +153,15 @@ pub fn settle(store: &dyn Store) {
     }
 }
 
-/// Runs a check over rows just stored, and again over rows that have settled.
+/// Runs a check over transport flows just stored, and again once they have settled.
 pub fn over(open: Open, rows: &[Row], check: impl Fn(&dyn Store, &str)) {
+    over_of(Table::L4Flows, open, rows, check);
+}
+
+/// Runs a check over rows of a table just stored, and again once they have settled.
+pub fn over_of(table: Table, open: Open, rows: &[Row], check: impl Fn(&dyn Store, &str)) {
     let opened = open();
-    store_rows(&*opened.store, 1, rows);
+    store_rows_of(table, &*opened.store, 1, rows);
     check(&*opened.store, "just stored");
     settle(&*opened.store);
     check(&*opened.store, "settled");

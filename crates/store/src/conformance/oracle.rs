@@ -12,9 +12,7 @@ use weir_query::{
 };
 use weir_schema::{ColumnType, Field, FieldKind, Formula, Merge, Side, Table, field, metric};
 
-use super::rows::Row;
-
-const TABLE: Table = Table::L4Flows;
+use super::rows::{Row, values_of};
 
 fn get<'a>(row: &'a Row, name: &str) -> Option<&'a Value> {
     row.get(name).filter(|value| !value.is_null())
@@ -40,9 +38,13 @@ fn prefix(row: &Row, side: Side) -> &'static str {
     }
 }
 
+fn time(table: Table, row: &Row) -> i64 {
+    number(row, table.time_column()).unwrap_or_default() as i64
+}
+
 fn in_range(row: &Row, question: &Question) -> bool {
-    let start = number(row, "window_start_ms").unwrap_or_default() as i64;
-    start >= question.window.from_ms && start < question.window.to_ms
+    let time = time(question.table, row);
+    time >= question.window.from_ms && time < question.window.to_ms
 }
 
 fn is_seen(row: &Row, perspective: Perspective) -> bool {
@@ -60,21 +62,49 @@ fn is_seen(row: &Row, perspective: Perspective) -> bool {
     }
 }
 
-fn ratio(row: &Row, name: &str) -> Option<f64> {
-    let Formula::Ratio { numerator, denominator } = metric(weir_model::Layer::L4, name)?.formula
-    else {
-        return None;
+/// What a row's columns give of a metric that is no column.
+fn computed_of_row(table: Table, row: &Row, name: &str) -> Option<Option<f64>> {
+    let ratio = |above: &str, below: &str, factor: f64| {
+        let (sum, count) = (number(row, above)?, number(row, below)?);
+        (count > 0).then(|| sum as f64 * factor / count as f64)
     };
-    let (sum, count) = (number(row, numerator)?, number(row, denominator)?);
-    (count > 0).then(|| sum as f64 / count as f64)
+    match metric(table, name)?.formula {
+        Formula::Ratio { numerator, denominator } => Some(ratio(numerator, denominator, 1.0)),
+        Formula::PerSecond { column } => Some(ratio(column, "window_ms", 1_000.0)),
+        Formula::Quantile { column, percent } => Some(quantile(&[row], column, percent)),
+        _ => None,
+    }
+}
+
+/// The value of rank `ceil(percent / 100 * n)` of all that the rows' sketches counted.
+fn quantile(rows: &[&Row], column: &str, percent: u8) -> Option<f64> {
+    let lists = rows.iter().filter_map(|row| values_of(get(row, column)?));
+    let mut values: Vec<u64> = lists.flatten().collect();
+    values.sort_unstable();
+    let rank = (values.len() * usize::from(percent)).div_ceil(100).max(1);
+    values.get(rank - 1).map(|value| *value as f64)
+}
+
+/// Whether an answer is the value that the oracle worked out: a quantile may be off by 5 %.
+pub fn is_answer(table: Table, name: &str, found: Option<f64>, exact: Option<f64>) -> bool {
+    let formula = metric(table, name).map(|known| known.formula);
+    match (formula, found, exact) {
+        (Some(Formula::Quantile { .. }), Some(found), Some(exact)) => {
+            (found - exact).abs() <= 0.05 * exact.max(1.0)
+        }
+        (Some(Formula::PerSecond { .. }), Some(found), Some(exact)) => {
+            (found - exact).abs() <= 1e-9 * exact.abs()
+        }
+        (_, found, exact) => found == exact,
+    }
 }
 
 /// The values that a field has in a row: two for either end.
-fn values(row: &Row, field: &Field) -> Vec<Option<Value>> {
+fn values(table: Table, row: &Row, field: &Field) -> Vec<Option<Value>> {
     let of = |name: String| get(row, &name).cloned();
     match field.side {
-        Side::Flow => match ratio(row, field.column) {
-            Some(value) => vec![Some(value.into())],
+        Side::Flow => match computed_of_row(table, row, field.column) {
+            Some(value) => vec![value.map(Value::from)],
             None => vec![of(field.column.to_owned())],
         },
         Side::Either => {
@@ -84,19 +114,21 @@ fn values(row: &Row, field: &Field) -> Vec<Option<Value>> {
     }
 }
 
-fn matches(expr: &Expr, row: &Row) -> bool {
+fn matches(table: Table, expr: &Expr, row: &Row) -> bool {
     match expr {
-        Expr::And(parts) => parts.iter().all(|part| matches(part, row)),
-        Expr::Or(parts) => parts.iter().any(|part| matches(part, row)),
-        Expr::Not(inner) => !matches(inner, row),
+        Expr::And(parts) => parts.iter().all(|part| matches(table, part, row)),
+        Expr::Or(parts) => parts.iter().any(|part| matches(table, part, row)),
+        Expr::Not(inner) => !matches(table, inner, row),
         Expr::Match { field, predicate } => {
-            values(row, field).into_iter().flatten().any(|value| match &value {
+            let mut values = values(table, row, field);
+            values.extend(field.also.map(|also| get(row, also).cloned()));
+            values.into_iter().flatten().any(|value| match &value {
                 Value::String(text) if field.kind == FieldKind::Ip => predicate.matches_ip(text),
                 Value::String(text) => predicate.matches_text(text),
                 value => value.as_f64().is_some_and(|value| predicate.matches_number(value)),
             })
         }
-        Expr::Anywhere(pattern) => TABLE.columns().iter().any(|column| {
+        Expr::Anywhere(pattern) => table.columns().iter().any(|column| {
             let is_text = matches!(column.ty, ColumnType::Text | ColumnType::Ip);
             let value = text(row, column.name).filter(|_| is_text && column.merge == Merge::Key);
             value.is_some_and(|value| pattern.matches(value))
@@ -109,7 +141,7 @@ pub fn selected<'a>(rows: &'a [Row], question: &Question) -> Vec<&'a Row> {
     rows.iter()
         .filter(|row| in_range(row, question))
         .filter(|row| is_seen(row, question.perspective))
-        .filter(|row| matches(&question.filter, row))
+        .filter(|row| matches(question.table, &question.filter, row))
         .collect()
 }
 
@@ -208,15 +240,15 @@ enum Part {
     Absent(bool),
 }
 
-fn part(row: &Row, by: &GroupBy) -> Part {
+fn part(table: Table, row: &Row, by: &GroupBy) -> Part {
     match by {
         GroupBy::Entity { side, level, fold_external } => {
             let entity = entity(row, *side, *level, *fold_external);
             Part::Entity(entity.name.clone(), entity)
         }
         GroupBy::Field(name) => {
-            let field = field(TABLE, name).expect("a field of the table");
-            match values(row, &field).remove(0) {
+            let field = field(table, name).expect("a field of the table");
+            match values(table, row, &field).remove(0) {
                 Some(Value::String(text)) => Part::Text(text),
                 Some(value) => Part::Number(value.as_u64().unwrap_or_default()),
                 None => Part::Absent(field.kind == FieldKind::Number),
@@ -235,11 +267,11 @@ fn value(part: &Part) -> GroupValue {
     }
 }
 
-fn is_local(by: &[GroupBy]) -> bool {
+fn is_local(table: Table, by: &[GroupBy]) -> bool {
     by.iter().any(|by| {
         let side = match by {
             GroupBy::Entity { side, .. } => *side,
-            GroupBy::Field(name) => field(TABLE, name).expect("a field of the table").side,
+            GroupBy::Field(name) => field(table, name).expect("a field of the table").side,
         };
         matches!(side, Side::Local | Side::Remote)
     })
@@ -249,12 +281,13 @@ fn is_local(by: &[GroupBy]) -> bool {
 struct LastWindows<'a> {
     rows: &'a [Row],
     question: &'a Question,
+    /// [`i64::MAX`]: the whole range.
     step_ms: i64,
 }
 
 impl LastWindows<'_> {
     fn has(&self, row: &Row) -> bool {
-        let start = |row: &Row| number(row, "window_start_ms").unwrap_or_default() as i64;
+        let start = |row: &Row| time(self.question.table, row);
         let step = |row: &Row| start(row).div_euclid(self.step_ms);
         let agent = text(row, "agent");
         let others = self.rows.iter().filter(|other| {
@@ -267,7 +300,8 @@ impl LastWindows<'_> {
 }
 
 fn computed(rows: &[&Row], name: &str, is_local: bool, last: &LastWindows) -> Option<f64> {
-    let known = metric(weir_model::Layer::L4, name).expect("a metric");
+    let question = last.question;
+    let known = metric(question.table, name).expect("a metric");
     let column = |row: &Row, column: &'static str| match known.mirror {
         Some(mirror) if !is_local && is_incoming(row) => number(row, mirror),
         _ => number(row, column),
@@ -287,6 +321,14 @@ fn computed(rows: &[&Row], name: &str, is_local: bool, last: &LastWindows) -> Op
             let sum = sum(of(numerator).collect())?;
             (count > 0).then(|| sum as f64 / count as f64)
         }
+        Formula::PerSecond { column } => {
+            let length_ms = match last.step_ms {
+                i64::MAX => question.window.length_ms(),
+                step_ms => step_ms,
+            };
+            sum(of(column).collect()).map(|sum| sum as f64 / (length_ms as f64 / 1_000.0))
+        }
+        Formula::Quantile { column, percent } => quantile(rows, column, percent),
     }
 }
 
@@ -313,9 +355,12 @@ pub fn groups(
         by_key.insert(Vec::new(), Vec::new());
     }
     for row in &selected {
-        by_key.entry(by.iter().map(|by| part(row, by)).collect()).or_default().push(row);
+        by_key
+            .entry(by.iter().map(|by| part(question.table, row, by)).collect())
+            .or_default()
+            .push(row);
     }
-    let is_local = is_local(by);
+    let is_local = is_local(question.table, by);
     let all = |rows: &[&Row]| -> Vec<Option<f64>> {
         metrics.iter().map(|name| computed(rows, name, is_local, &last)).collect()
     };
@@ -349,16 +394,14 @@ pub fn series(
     let chosen: Vec<Vec<GroupValue>> = ordered.into_iter().map(|group| group.key).collect();
     let kept = if by.is_empty() { 1 } else { limit.min(chosen.len()) };
     let selected = selected(rows, question);
-    let key =
-        |row: &Row| -> Vec<GroupValue> { by.iter().map(|by| value(&part(row, by))).collect() };
+    let key = |row: &Row| -> Vec<GroupValue> {
+        by.iter().map(|by| value(&part(question.table, row, by))).collect()
+    };
     let line = |key_of_line: Vec<GroupValue>, is_rest: bool, rows: Vec<&Row>| {
         let cell = |name: &String, step: &i64| {
-            let in_step = |row: &&&Row| {
-                let start = number(row, "window_start_ms").unwrap_or_default() as i64;
-                start.div_euclid(step_ms) == *step
-            };
+            let in_step = |row: &&&Row| time(question.table, row).div_euclid(step_ms) == *step;
             let rows: Vec<&Row> = rows.iter().filter(in_step).copied().collect();
-            computed(&rows, name, is_local(by), &last)
+            computed(&rows, name, is_local(question.table, by), &last)
         };
         let values = metrics.iter().map(|m| steps.iter().map(|s| cell(m, s)).collect());
         SeriesLine { key: key_of_line, is_rest, values: values.collect() }
@@ -377,10 +420,10 @@ pub fn series(
 
 /// The values of a field.
 pub fn facet(rows: &[Row], question: &Question, name: &str, limit: usize) -> Facet {
-    let field = field(TABLE, name).expect("a field of the table");
+    let field = field(question.table, name).expect("a field of the table");
     let mut counts: BTreeMap<(bool, String), u64> = BTreeMap::new();
     for row in selected(rows, question) {
-        let mut found: Vec<String> = values(row, &field)
+        let mut found: Vec<String> = values(question.table, row, &field)
             .into_iter()
             .flatten()
             .map(|value| value.as_str().map_or(value.to_string(), str::to_owned))

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use arrow_array::types::UInt32Type;
 use arrow_array::{
-    ArrayRef, DictionaryArray, RecordBatch, TimestampMillisecondArray, UInt16Array, UInt32Array,
-    UInt64Array,
+    ArrayRef, BinaryArray, DictionaryArray, RecordBatch, TimestampMillisecondArray, UInt16Array,
+    UInt32Array, UInt64Array,
 };
 use arrow_schema::{DataType, SchemaRef};
 
-use weir_model::{Loss, LossKind};
+use weir_model::{Loss, LossKind, Sketch};
 use weir_schema::{Table, wire_schema};
 use weir_wire::{Batch, BatchHeader};
 
@@ -53,6 +53,17 @@ pub fn column(ty: &DataType, name: &str, nullable: bool, rows: usize) -> ArrayRe
                 values.map(|v| v.map(|v| format!("{name}-{}", v % 5))).collect();
             Arc::new(texts.iter().map(Option::as_deref).collect::<DictionaryArray<UInt32Type>>())
         }
+        DataType::Binary => Arc::new(
+            values
+                .map(|v| {
+                    v.map(|v| {
+                        let mut sketch = Sketch::default();
+                        (0..=v).for_each(|n| sketch.add(n * 1_000));
+                        sketch.encode()
+                    })
+                })
+                .collect::<BinaryArray>(),
+        ),
         other => panic!("no sample of type {other}"),
     }
 }
@@ -67,6 +78,10 @@ pub fn rows_of(schema: SchemaRef, rows: usize) -> RecordBatch {
 }
 
 pub fn batch(rows: usize) -> Batch {
-    let table = Table::L4Flows;
+    batch_of(Table::L4Flows, rows)
+}
+
+#[allow(dead_code, reason = "each test binary uses its own part of this module")]
+pub fn batch_of(table: Table, rows: usize) -> Batch {
     Batch { table, header: header(), rows: rows_of(wire_schema(table), rows) }
 }
