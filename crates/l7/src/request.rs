@@ -85,8 +85,16 @@ pub(crate) fn path_of(target: &[u8]) -> String {
         let rest = &path[scheme + 3..];
         path = memchr::memchr(b'/', rest).map_or(b"/", |slash| &rest[slash..]);
     }
-    let mut path = String::from_utf8_lossy(&path[..path.len().min(PATH_BYTES_MAX)]).into_owned();
-    // What is not UTF-8 becomes replacements of three bytes each.
+    let path = &path[..path.len().min(PATH_BYTES_MAX)];
+    match std::str::from_utf8(path) {
+        Ok(path) => path.to_owned(),
+        Err(_) => lossy(path),
+    }
+}
+
+/// What is not UTF-8 becomes replacements of three bytes each.
+fn lossy(path: &[u8]) -> String {
+    let mut path = String::from_utf8_lossy(path).into_owned();
     let end = (0..=PATH_BYTES_MAX.min(path.len())).rev().find(|at| path.is_char_boundary(*at));
     path.truncate(end.unwrap_or(0));
     path
@@ -107,7 +115,7 @@ pub(crate) fn trace_id(value: &[u8]) -> Option<String> {
     if !is_version || !is_whole {
         return None;
     }
-    String::from_utf8(id.to_vec()).ok()
+    std::str::from_utf8(id).ok().map(str::to_owned)
 }
 
 #[cfg(test)]

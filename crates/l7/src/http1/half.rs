@@ -1,7 +1,5 @@
 //! One direction of an HTTP/1 connection: finds the heads in its bytes.
 
-use std::borrow::Cow;
-
 use crate::http1::body::State;
 use crate::http1::head;
 use crate::look::Look;
@@ -23,8 +21,14 @@ pub struct Half {
 pub enum Gathered<'a> {
     /// All bytes are used and the head is not whole.
     More,
+    /// These bytes begin with a head, perhaps with its beginning only.
+    Perhaps {
+        bytes: &'a [u8],
+        before: usize,
+    },
+    /// A head that came in several calls.
     Whole {
-        head: Cow<'a, [u8]>,
+        head: Vec<u8>,
         used: usize,
         began_ns: u64,
     },
@@ -42,7 +46,7 @@ impl Half {
     }
 
     /// Takes bytes where a head is expected or goes on.
-    pub fn gather<'a>(&mut self, data: &'a [u8], mono_ns: u64) -> Gathered<'a> {
+    pub fn gather<'a>(&mut self, data: &'a [u8]) -> Gathered<'a> {
         if !self.head.is_empty() {
             return self.gather_on(data);
         }
@@ -55,18 +59,18 @@ impl Half {
         if (self.look)(data) == Look::No {
             return Gathered::NotAHead;
         }
-        match head::end(data, 0) {
-            Some(end) if end <= HEAD_BYTES_MAX => {
-                let head = Cow::Borrowed(&data[..end]);
-                Gathered::Whole { head, used: empty + end, began_ns: mono_ns }
-            }
-            None if data.len() < HEAD_BYTES_MAX => {
-                self.head.extend_from_slice(data);
-                self.head_ns = mono_ns;
-                Gathered::More
-            }
-            _ => Gathered::TooLong { head: data[..HEAD_BYTES_MAX].to_vec(), began_ns: mono_ns },
+        Gathered::Perhaps { bytes: data, before: empty }
+    }
+
+    /// Keeps the beginning of a head that was not whole.
+    pub fn keep<'a>(&mut self, data: &[u8], mono_ns: u64) -> Gathered<'a> {
+        if data.len() >= HEAD_BYTES_MAX {
+            let head = data[..HEAD_BYTES_MAX].to_vec();
+            return Gathered::TooLong { head, began_ns: mono_ns };
         }
+        self.head.extend_from_slice(data);
+        self.head_ns = mono_ns;
+        Gathered::More
     }
 
     fn gather_on<'a>(&mut self, data: &[u8]) -> Gathered<'a> {
@@ -87,7 +91,7 @@ impl Half {
         };
         let (mut head, began_ns) = self.take_head();
         head.truncate(end);
-        Gathered::Whole { head: Cow::Owned(head), used: end - before, began_ns }
+        Gathered::Whole { head, used: end - before, began_ns }
     }
 
     /// The beginning of a head that is not whole, if there is one, and when it came.

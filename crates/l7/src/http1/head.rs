@@ -20,6 +20,26 @@ pub enum Coding {
     Other,
 }
 
+/// What bytes gave that begin with a head.
+#[derive(Debug)]
+pub enum Parsed<T> {
+    /// The head, and how many bytes it has.
+    Whole(T, usize),
+    /// As far as it goes.
+    Partial,
+    Bad,
+}
+
+impl<T> Parsed<T> {
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Parsed<U> {
+        match self {
+            Self::Whole(head, length) => Parsed::Whole(f(head), length),
+            Self::Partial => Parsed::Partial,
+            Self::Bad => Parsed::Bad,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct RequestHead<'a> {
     pub method: &'a str,
@@ -37,18 +57,24 @@ pub struct AnswerHead {
     pub is_to_http2: bool,
 }
 
-/// Reads a whole head of a request; `None` if it is none.
-pub fn request(bytes: &[u8]) -> Option<RequestHead<'_>> {
+/// Reads the head of a request.
+pub fn request(bytes: &[u8]) -> Parsed<RequestHead<'_>> {
     let mut lines = [const { MaybeUninit::<Header<'_>>::uninit() }; LINES_MAX];
     let mut head = httparse::Request::new(&mut []);
     let mut config = ParserConfig::default();
     config.allow_multiple_spaces_in_request_line_delimiters(true);
     config.ignore_invalid_headers_in_requests(true);
     let parsed = config.parse_request_with_uninit_headers(&mut head, bytes, &mut lines);
-    let Ok(Status::Complete(_)) = parsed else { return None };
-    let (method, target) = (head.method?, head.path?);
+    let length = match parsed {
+        Ok(Status::Complete(length)) => length,
+        Ok(Status::Partial) => return Parsed::Partial,
+        Err(_) => return Parsed::Bad,
+    };
+    let (Some(method), Some(target)) = (head.method, head.path) else {
+        return Parsed::Bad;
+    };
     if method.len() > METHOD_BYTES_MAX {
-        return None;
+        return Parsed::Bad;
     }
     let mut coding = Coding::Unsaid;
     let mut trace_id = None;
@@ -57,14 +83,15 @@ pub fn request(bytes: &[u8]) -> Option<RequestHead<'_>> {
             11 if line.name.eq_ignore_ascii_case("traceparent") => {
                 trace_id = request::trace_id(line.value);
             }
-            length => coding = framing(coding, length, line),
+            name_length => coding = framing(coding, name_length, line),
         }
     }
-    Some(RequestHead { method, target, is_http10: head.version == Some(0), coding, trace_id })
+    let is_http10 = head.version == Some(0);
+    Parsed::Whole(RequestHead { method, target, is_http10, coding, trace_id }, length)
 }
 
-/// Reads a whole head of an answer; `None` if it is none.
-pub fn answer(bytes: &[u8]) -> Option<AnswerHead> {
+/// Reads the head of an answer.
+pub fn answer(bytes: &[u8]) -> Parsed<AnswerHead> {
     let mut lines = [const { MaybeUninit::<Header<'_>>::uninit() }; LINES_MAX];
     let mut head = httparse::Response::new(&mut []);
     let mut config = ParserConfig::default();
@@ -73,7 +100,12 @@ pub fn answer(bytes: &[u8]) -> Option<AnswerHead> {
     config.allow_multiple_spaces_in_response_status_delimiters(true);
     config.ignore_invalid_headers_in_responses(true);
     let parsed = config.parse_response_with_uninit_headers(&mut head, bytes, &mut lines);
-    let Ok(Status::Complete(_)) = parsed else { return None };
+    let length = match parsed {
+        Ok(Status::Complete(length)) => length,
+        Ok(Status::Partial) => return Parsed::Partial,
+        Err(_) => return Parsed::Bad,
+    };
+    let Some(status) = head.code else { return Parsed::Bad };
     let mut coding = Coding::Unsaid;
     let mut is_to_http2 = false;
     for line in head.headers.iter() {
@@ -81,10 +113,10 @@ pub fn answer(bytes: &[u8]) -> Option<AnswerHead> {
             7 if line.name.eq_ignore_ascii_case("upgrade") => {
                 is_to_http2 = line.value.trim_ascii().eq_ignore_ascii_case(b"h2c");
             }
-            length => coding = framing(coding, length, line),
+            name_length => coding = framing(coding, name_length, line),
         }
     }
-    Some(AnswerHead { status: head.code?, coding, is_to_http2 })
+    Parsed::Whole(AnswerHead { status, coding, is_to_http2 }, length)
 }
 
 /// What a line adds to what is known of the body's end (RFC 9112, section 6.3): a transfer coding
@@ -106,12 +138,16 @@ fn framing(known: Coding, name_length: usize, line: &Header<'_>) -> Coding {
     }
 }
 
+/// A length, or the first of a list of them.
 fn length_of(value: &[u8]) -> Option<u64> {
-    let first = value.split(|b| *b == b',').next().unwrap_or_default().trim_ascii();
-    if first.is_empty() || !first.iter().all(u8::is_ascii_digit) {
+    let value = value.trim_ascii();
+    let digits = value.iter().take_while(|b| b.is_ascii_digit()).count();
+    if digits == 0 || !matches!(value.get(digits), None | Some(b',' | b' ' | b'\t')) {
         return None;
     }
-    std::str::from_utf8(first).ok()?.parse().ok()
+    value[..digits].iter().try_fold(0u64, |length, digit| {
+        length.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    })
 }
 
 /// Where the first head in `bytes` ends, looking from `from` on: behind its empty line.

@@ -12,8 +12,8 @@ use std::collections::VecDeque;
 use weir_model::{L7Protocol, Outcome, Payload, Way};
 
 use self::body::{State, Step};
-use self::half::{Gathered, Half};
-use self::head::{AnswerHead, Coding, RequestHead};
+use self::half::{Gathered, HEAD_BYTES_MAX, Half};
+use self::head::{AnswerHead, Coding, Parsed, RequestHead};
 use crate::look::{self, Look};
 use crate::losses::{Reason, Sink};
 use crate::request::{Answer, Request, path_of};
@@ -78,10 +78,7 @@ impl Http1 {
             let data = &payload.bytes[at..];
             let half = self.half(is_request);
             let (used, next) = match half.state {
-                State::Head => {
-                    let gathered = half.gather(data, payload.mono_ns);
-                    self.head(is_request, gathered, data.len(), sink)
-                }
+                State::Head => self.head(is_request, data, payload.mono_ns, sink),
                 _ => (self.body(is_request, data, sink), Next::Same),
             };
             at += used;
@@ -104,10 +101,10 @@ impl Http1 {
         let (mut head, began_ns) = self.answers.take_head();
         if memchr::memchr(b'\n', &head).is_some() {
             head::mend(&mut head, false);
-            let status = head::answer(&head).map(|head| head.status);
-            if status.is_some_and(|status| status >= 200)
+            if let Parsed::Whole(AnswerHead { status: status @ 200.., .. }, _) = head::answer(&head)
                 && let Some(request) = self.waiting.pop_front()
             {
+                let status = Some(status);
                 let answer = Answer { status, grpc_status: None, began_ns: Some(began_ns) };
                 request.finish(answer, Outcome::Aborted, sink);
             }
@@ -235,40 +232,65 @@ impl Http1 {
         }
     }
 
-    /// Makes something of what was gathered of a head; says how many bytes are used.
+    /// Takes bytes where a head is expected or goes on; says how many are used.
     fn head(
         &mut self,
         is_request: bool,
-        gathered: Gathered<'_>,
-        length: usize,
+        data: &[u8],
+        mono_ns: u64,
         sink: &mut Sink<'_>,
     ) -> (usize, Next) {
-        let (head, used, began_ns) = match gathered {
-            Gathered::More => return (length, Next::Same),
-            Gathered::NotAHead => return (length, self.garbage(is_request, sink)),
-            Gathered::TooLong { head, began_ns } => {
-                let reason = Reason::HeadMax;
-                return (length, self.cut_head(is_request, reason, head, began_ns, sink));
+        let gathered = match self.half(is_request).gather(data) {
+            Gathered::Perhaps { bytes, before } => {
+                match self.read(is_request, bytes, mono_ns, sink) {
+                    Parsed::Whole(next, length) => return (before + length, next),
+                    Parsed::Partial => self.half(is_request).keep(bytes, mono_ns),
+                    Parsed::Bad => return (data.len(), self.bad(is_request, bytes, mono_ns, sink)),
+                }
             }
-            Gathered::Whole { head, used, began_ns } => (head, used, began_ns),
+            gathered => gathered,
         };
-        let next = if is_request {
-            let parsed = head::request(&head);
-            parsed.map(|head| {
+        let next = match gathered {
+            Gathered::Whole { head, used, began_ns } => {
+                match self.read(is_request, &head, began_ns, sink) {
+                    Parsed::Whole(next, _) => return (used, next),
+                    _ => self.bad(is_request, &head, began_ns, sink),
+                }
+            }
+            Gathered::TooLong { head, began_ns } => {
+                self.cut_head(is_request, Reason::HeadMax, head, began_ns, sink)
+            }
+            Gathered::NotAHead => self.garbage(is_request, sink),
+            Gathered::More | Gathered::Perhaps { .. } => Next::Same,
+        };
+        (data.len(), next)
+    }
+
+    /// Reads a head and does what it says.
+    fn read(
+        &mut self,
+        is_request: bool,
+        bytes: &[u8],
+        began_ns: u64,
+        sink: &mut Sink<'_>,
+    ) -> Parsed<Next> {
+        if is_request {
+            head::request(bytes).map(|head| {
                 self.on_request(head, began_ns, sink);
                 Next::Same
             })
         } else {
-            head::answer(&head).map(|head| self.on_answer(&head, began_ns, sink))
-        };
-        match next {
-            Some(next) => (used, next),
-            None if head::has_too_many_lines(&head) => {
-                let (reason, head) = (Reason::HeadMax, head.into_owned());
-                (length, self.cut_head(is_request, reason, head, began_ns, sink))
-            }
-            None => (length, self.garbage(is_request, sink)),
+            head::answer(bytes).map(|head| self.on_answer(&head, began_ns, sink))
         }
+    }
+
+    /// Bytes that begin like a head and are none, or one of more lines than are read.
+    fn bad(&mut self, is_request: bool, bytes: &[u8], began_ns: u64, sink: &mut Sink<'_>) -> Next {
+        if !head::has_too_many_lines(bytes) {
+            return self.garbage(is_request, sink);
+        }
+        let head = bytes[..bytes.len().min(HEAD_BYTES_MAX)].to_vec();
+        self.cut_head(is_request, Reason::HeadMax, head, began_ns, sink)
     }
 
     fn garbage(&mut self, is_request: bool, sink: &mut Sink<'_>) -> Next {
@@ -287,22 +309,13 @@ impl Http1 {
         sink: &mut Sink<'_>,
     ) -> Next {
         head::mend(&mut head, is_request);
-        let mut next = Next::Same;
-        let is_read = (0..2).any(|_| {
-            let is_read = if is_request {
-                let parsed = head::request(&head);
-                parsed.map(|head| self.on_request(head, began_ns, sink)).is_some()
-            } else {
-                let parsed = head::answer(&head);
-                parsed.map(|head| next = self.on_answer(&head, began_ns, sink)).is_some()
-            };
+        let mut read = self.read(is_request, &head, began_ns, sink);
+        if !matches!(read, Parsed::Whole(..)) {
             // One bad line among many is not worth a request.
             head::first_line(&mut head);
-            is_read
-        });
-        if !is_read {
-            return self.garbage(is_request, sink);
+            read = self.read(is_request, &head, began_ns, sink);
         }
+        let Parsed::Whole(next, _) = read else { return self.garbage(is_request, sink) };
         self.lose(is_request, reason, 1, sink);
         match next {
             Next::Http2(_) => Next::Stop,

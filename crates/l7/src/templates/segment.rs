@@ -22,12 +22,14 @@ pub fn fold<'a>(segment: &'a str, scratch: &'a mut String) -> &'a str {
     scratch.clear();
     let mut rest = segment;
     let mut before = None;
+    let mut has_id = false;
     while !rest.is_empty() {
         let end = part_end(rest);
         let (part, behind) = rest.split_at(end);
         let follows_id = before.is_some() && ends_in_id(scratch);
         let is_number = !part.is_empty() && is_digits(part.as_bytes());
         if is_part_id(part, before, behind) || (follows_id && is_number) {
+            has_id = true;
             // Ids one behind the other are one: `{id}-{id}` says no more than `{id}`.
             if follows_id {
                 scratch.pop();
@@ -42,7 +44,7 @@ pub fn fold<'a>(segment: &'a str, scratch: &'a mut String) -> &'a str {
         scratch.extend(before);
         rest = chars.as_str();
     }
-    if scratch.contains(ID) { scratch } else { segment }
+    if has_id { scratch } else { segment }
 }
 
 /// Whether what was folded so far is an id and a separator.
