@@ -13,7 +13,8 @@ use std::collections::VecDeque;
 pub use self::tables::Name;
 use self::tables::{STATIC, name_of};
 
-/// Size of a table before the encoder changes it (RFC 9113, section 6.5.2).
+/// Size of a table before the encoder changes it (RFC 9113, section 6.5.2). Settings only say
+/// how far it may; what it does stands in its blocks (RFC 7541, section 4.2).
 const TABLE_BYTES_DEFAULT: u32 = 4096;
 /// Largest table that is followed. Fields that are in a larger one's rest count as unknown.
 pub const TABLE_BYTES_MAX: u32 = 64 * 1024;

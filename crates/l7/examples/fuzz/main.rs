@@ -21,21 +21,26 @@ use targets::{TARGETS, Target};
 const SECONDS_DEFAULT: u64 = 60;
 /// Longest time for one input. Inputs are small: a parser that takes longer is not linear.
 const INPUT_TIME_MAX: Duration = Duration::from_millis(500);
+const TRIES: u32 = 3;
 /// Most inputs that are gone on with.
 const INPUTS_MAX: usize = 20_000;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let named = arguments.first().map_or("", String::as_str);
-    let number = |flag: &str| {
+    let value = |flag: &str| {
         let at = arguments.iter().position(|argument| argument == flag)?;
-        arguments.get(at + 1)?.parse().ok()
+        arguments.get(at + 1)
     };
+    let number = |flag| value(flag)?.parse().ok();
     let Some((name, target)) = TARGETS.iter().find(|(name, _)| *name == named) else {
         let names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
-        eprintln!("usage: fuzz {} [--seconds N] [--seed N]", names.join("|"));
+        eprintln!("usage: fuzz {} [--seconds N] [--seed N] [--input FILE]", names.join("|"));
         return ExitCode::FAILURE;
     };
+    if let Some(path) = value("--input") {
+        return replay(*target, path);
+    }
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let seed = number("--seed").unwrap_or(now.as_nanos() as u64);
     let seconds = Duration::from_secs(number("--seconds").unwrap_or(SECONDS_DEFAULT));
@@ -60,9 +65,7 @@ fn run(name: &str, target: Target, time: Duration, seed: u64) -> ExitCode {
             mutate(&mut input, &inputs[random.below(inputs.len())], &mut random);
             input
         });
-        let before = Instant::now();
-        let result = catch_unwind(|| target(&input));
-        let took = before.elapsed();
+        let (result, took) = best_of(target, &input);
         slowest = slowest.max(took);
         runs += 1;
         let problem = match result {
@@ -85,6 +88,35 @@ fn run(name: &str, target: Target, time: Duration, seed: u64) -> ExitCode {
         slowest.as_micros()
     );
     ExitCode::SUCCESS
+}
+
+/// Runs one input, a finding, alone.
+fn replay(target: Target, path: &str) -> ExitCode {
+    let input = match fs::read(path) {
+        Ok(input) => input,
+        Err(error) => {
+            eprintln!("cannot read {path}: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let (result, took) = best_of(target, &input);
+    println!("{} bytes, {} us", input.len(), took.as_micros());
+    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs an input; again where it took long, which may be the machine's fault.
+fn best_of(target: Target, input: &[u8]) -> (std::thread::Result<u64>, Duration) {
+    let mut best = Duration::MAX;
+    let mut tries = 0;
+    loop {
+        let before = Instant::now();
+        let result = catch_unwind(|| target(input));
+        best = best.min(before.elapsed());
+        tries += 1;
+        if result.is_err() || best <= INPUT_TIME_MAX || tries == TRIES {
+            return (result, best);
+        }
+    }
 }
 
 fn room() -> PathBuf {
