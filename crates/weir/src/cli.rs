@@ -82,6 +82,16 @@ fn asking(command: Command) -> Command {
         .arg(value("limit", "N", "most rows"))
 }
 
+const LAYERS: &[&str] = &["l4", "l7", "dns"];
+
+fn layer(layers: &'static [&'static str]) -> Arg {
+    Arg::new("layer")
+        .long("layer")
+        .default_value("l4")
+        .value_parser(clap::builder::PossibleValuesParser::new(layers))
+        .help("l4: transport, l7: requests, dns: name lookups")
+}
+
 fn level() -> Arg {
     Arg::new("level")
         .long("level")
@@ -116,14 +126,18 @@ pub fn command() -> Command {
                 .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("print JSON")),
         )
         .subcommand(asking(
-            Command::new("flows").about(format!("List flows, newest first ({asks})")),
+            Command::new("flows")
+                .about(format!("List flows or single requests, newest first ({asks})"))
+                .arg(layer(&["l4", "l7"])),
         ))
         .subcommand(
             asking(Command::new("summary").about(format!("List pairs with their totals ({asks})")))
+                .arg(layer(LAYERS))
                 .arg(level()),
         )
         .subcommand(
             asking(Command::new("map").about(format!("List the edges of the map ({asks})")))
+                .arg(layer(LAYERS))
                 .arg(level()),
         )
         .subcommand(

@@ -11,6 +11,10 @@ pub enum Cell {
     Count,
     Bytes,
     Micros,
+    /// 0 to 1, as a percentage.
+    Share,
+    /// Per second.
+    Rate,
     /// Unix milliseconds, as a UTC time of day.
     Time,
 }
@@ -68,6 +72,13 @@ fn show(column: &Column, row: &Value) -> String {
             scaled(number.as_f64(), &["B", "kB", "MB", "GB", "TB", "PB"])
         }
         (Value::Number(number), Cell::Micros) => scaled(number.as_f64(), &["us", "ms", "s"]),
+        (Value::Number(number), Cell::Share) => {
+            format!("{:.1} %", number.as_f64().unwrap_or_default() * 100.0)
+        }
+        (Value::Number(number), Cell::Rate) => {
+            let rate = number.as_f64().unwrap_or_default();
+            if rate >= 100.0 { format!("{rate:.0}") } else { format!("{rate:.2}") }
+        }
         (Value::Number(number), Cell::Time) => time_of_day(number.as_i64().unwrap_or_default()),
         (other, _) => other.to_string(),
     }
@@ -90,4 +101,28 @@ fn scaled(value: Option<f64>, units: &[&str]) -> String {
 fn time_of_day(unix_ms: i64) -> String {
     let seconds = unix_ms.div_euclid(1000).rem_euclid(86_400);
     format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn cells_are_for_people() {
+        let check = |cell, value: Value, expected: &str| {
+            let column = Column { heading: "X", cell, path: "a.b" };
+            assert_eq!(show(&column, &json!({"a": {"b": value}})), expected);
+        };
+        check(Cell::Text, Value::Null, "-");
+        check(Cell::Count, json!(1200), "1200");
+        check(Cell::Bytes, json!(1200), "1.2 kB");
+        check(Cell::Micros, json!(1_500_000), "1.5 s");
+        check(Cell::Share, json!(0.125), "12.5 %");
+        check(Cell::Share, json!(0), "0.0 %");
+        check(Cell::Rate, json!(0.25), "0.25");
+        check(Cell::Rate, json!(1234.5), "1234");
+        check(Cell::Time, json!(3_661_000), "01:01:01");
+    }
 }

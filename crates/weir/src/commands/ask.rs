@@ -8,56 +8,13 @@ use clap::ArgMatches;
 use serde_json::Value;
 
 use crate::client::Client;
-use crate::table::{self, Cell, Column};
+use crate::commands::shown;
+use crate::table;
 
 /// Most rows that one request asks for; more are fetched page by page.
 const PAGE_ROWS: usize = 1_000;
 /// Rows of a table when `--limit` says nothing; JSON has no such limit.
 const TABLE_ROWS: usize = 100;
-
-const fn column(heading: &'static str, cell: Cell, path: &'static str) -> Column {
-    Column { heading, cell, path }
-}
-
-const FLOWS: &[Column] = &[
-    column("TIME (UTC)", Cell::Time, "window_start_ms"),
-    column("DIRECTION", Cell::Text, "direction"),
-    column("PROTO", Cell::Text, "transport"),
-    column("PROCESS", Cell::Text, "local_process"),
-    column("PID", Cell::Count, "pid"),
-    column("LOCAL", Cell::Text, "local_ip"),
-    column("PORT", Cell::Count, "local_port"),
-    column("REMOTE", Cell::Text, "remote_ip"),
-    column("PORT", Cell::Count, "remote_port"),
-    column("NAME", Cell::Text, "remote_domain"),
-    column("SENT", Cell::Bytes, "bytes_sent"),
-    column("RECEIVED", Cell::Bytes, "bytes_received"),
-    column("DELAY", Cell::Micros, "rtt_us"),
-    column("CONNS", Cell::Count, "connections"),
-];
-
-const PAIRS: &[Column] = &[
-    column("CLIENT", Cell::Text, "client.name"),
-    column("CLIENT HOST", Cell::Text, "client.host"),
-    column("SERVER", Cell::Text, "server.name"),
-    column("SERVER HOST", Cell::Text, "server.host"),
-    column("SENT", Cell::Bytes, "metrics.bytes_sent"),
-    column("RECEIVED", Cell::Bytes, "metrics.bytes_received"),
-    column("DELAY", Cell::Micros, "metrics.rtt_us"),
-    column("JITTER", Cell::Micros, "metrics.jitter_us"),
-    column("CONNS", Cell::Count, "metrics.connections"),
-    column("CLOSED", Cell::Count, "metrics.closures"),
-    column("RETRANS", Cell::Count, "metrics.retransmits"),
-];
-
-const EDGES: &[Column] = &[
-    column("CLIENT", Cell::Text, "client"),
-    column("SERVER", Cell::Text, "server"),
-    column("SENT", Cell::Bytes, "metrics.bytes_sent"),
-    column("RECEIVED", Cell::Bytes, "metrics.bytes_received"),
-    column("DELAY", Cell::Micros, "metrics.rtt_us"),
-    column("CONNS", Cell::Count, "metrics.connections"),
-];
 
 /// Asks and prints.
 pub fn run(command: &str, matches: &ArgMatches) -> Result<ExitCode> {
@@ -75,6 +32,8 @@ pub fn run(command: &str, matches: &ArgMatches) -> Result<ExitCode> {
     if let Some(filter) = matches.get_one::<String>("filter") {
         query.push(("filter", filter.clone()));
     }
+    let layer = matches.get_one::<String>("layer").map_or("l4", String::as_str);
+    query.push(("layer", layer.to_owned()));
     if let Some(perspective) = matches.get_one::<String>("perspective") {
         query.push(("perspective", perspective.clone()));
     }
@@ -85,17 +44,17 @@ pub fn run(command: &str, matches: &ArgMatches) -> Result<ExitCode> {
     }
     let (columns, rows, answer) = match command {
         "flows" => {
-            let (rows, last) = flows(&client, query, limit)?;
-            (FLOWS, rows, last)
+            let (rows, last) = flows(&client, &format!("flows/{layer}"), query, limit)?;
+            (shown::flows(layer), rows, last)
         }
         "summary" => {
             query.push(("limit", limit.min(10 * PAGE_ROWS).to_string()));
             let answer = client.get("summary", &query)?;
-            (PAIRS, take(&answer["rows"], limit), answer)
+            (shown::pairs(layer), take(&answer["rows"], limit), answer)
         }
         _ => {
             let answer = client.get("map", &query)?;
-            (EDGES, take(&answer["edges"], limit), answer)
+            (shown::edges(layer), take(&answer["edges"], limit), answer)
         }
     };
     if json {
@@ -122,12 +81,13 @@ fn window(matches: &ArgMatches) -> Vec<(&'static str, String)> {
 /// Pages through the flows; the time range is fixed by the first answer so that pages fit.
 fn flows(
     client: &Client,
+    path: &str,
     mut query: Vec<(&'static str, String)>,
     limit: usize,
 ) -> Result<(Vec<Value>, Value)> {
     let mut rows = Vec::new();
     query.push(("limit", limit.min(PAGE_ROWS).to_string()));
-    let mut answer = client.get("flows/l4", &query)?;
+    let mut answer = client.get(path, &query)?;
     loop {
         rows.extend(take(&answer["rows"], limit - rows.len()));
         let Some(cursor) = answer["next_cursor"].as_str().map(str::to_owned) else { break };
@@ -136,7 +96,7 @@ fn flows(
         }
         query.retain(|(name, _)| *name != "cursor");
         query.push(("cursor", cursor));
-        answer = client.get("flows/l4", &query)?;
+        answer = client.get(path, &query)?;
     }
     Ok((rows, answer))
 }

@@ -7,6 +7,7 @@ mod config;
 mod metrics;
 mod running;
 mod server;
+mod shown;
 mod token;
 mod up;
 mod watching;
