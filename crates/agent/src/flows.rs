@@ -7,7 +7,9 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use weir_model::{Direction, Endpoint, Family, L4Counters, L4Record, Netns, Process, Transport};
+use weir_model::{
+    Direction, Endpoint, Family, L4Counters, L4Record, L7Ends, Netns, Process, Transport,
+};
 
 /// What makes a flow. Port 0: folded or not known; address unspecified: folded.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,9 +25,8 @@ pub struct FlowKey {
 
 impl FlowKey {
     fn of(record: &L4Record, fold_client_port: bool) -> Self {
-        let direction = Direction::from(record.role);
-        let mut key = Self {
-            direction,
+        let key = Self {
+            direction: Direction::from(record.role),
             transport: record.transport,
             local: record.local,
             remote: record.remote,
@@ -33,15 +34,31 @@ impl FlowKey {
             process: record.process.clone(),
             cgroup_id: record.cgroup_id,
         };
-        if fold_client_port {
-            match direction {
-                Direction::Outgoing => key.local.port = 0,
-                Direction::Incoming => key.remote.port = 0,
-                // nobody knows which port is the client's
-                Direction::Unknown => {}
-            }
+        if fold_client_port { key.without_client_port() } else { key }
+    }
+
+    /// The flow that a connection's requests belong to.
+    pub fn of_ends(ends: &L7Ends, fold_client_port: bool) -> Self {
+        let key = Self {
+            direction: Direction::from(ends.role),
+            transport: Transport::Tcp,
+            local: ends.local,
+            remote: ends.remote,
+            netns: ends.netns,
+            process: ends.process.clone(),
+            cgroup_id: ends.cgroup_id,
+        };
+        if fold_client_port { key.without_client_port() } else { key }
+    }
+
+    fn without_client_port(mut self) -> Self {
+        match self.direction {
+            Direction::Outgoing => self.local.port = 0,
+            Direction::Incoming => self.remote.port = 0,
+            // nobody knows which port is the client's
+            Direction::Unknown => {}
         }
-        key
+        self
     }
 
     fn without_remote(mut self) -> Self {
@@ -52,7 +69,7 @@ impl FlowKey {
         self
     }
 
-    fn without_ends(self) -> Self {
+    pub fn without_ends(self) -> Self {
         let family = self.local.family();
         Self {
             direction: self.direction,

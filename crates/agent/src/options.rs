@@ -6,6 +6,8 @@ use thiserror::Error;
 
 use weir_identity::{DnsLimits, OwnersLimits};
 
+use crate::requests::RequestLimits;
+
 /// Windows are aligned to multiples of their length since 1970-01-01 UTC.
 pub const WINDOW_MS_MIN: u32 = 1_000;
 pub const WINDOW_MS_MAX: u32 = 3_600_000;
@@ -30,6 +32,7 @@ pub struct AgentOptions {
     pub limits: AgentLimits,
     pub owners: OwnersLimits,
     pub dns: DnsLimits,
+    pub requests: RequestLimits,
 }
 
 impl AgentOptions {
@@ -45,6 +48,7 @@ impl AgentOptions {
             limits: AgentLimits::default(),
             owners: OwnersLimits::default(),
             dns: DnsLimits::default(),
+            requests: RequestLimits::default(),
         }
     }
 

@@ -49,12 +49,13 @@ pub struct RowContext<'a> {
 pub fn record_batch(rows: &[FlowRow], context: &RowContext<'_>) -> Result<RecordBatch, ArrowError> {
     let schema = wire_schema(Table::L4Flows);
     let columns: Vec<ArrayRef> =
-        schema.fields().iter().map(|field| column(field, rows, context)).collect();
+        schema.fields().iter().map(|field| flow_column(field, rows, context)).collect();
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
     RecordBatch::try_new_with_options(schema, columns, &options)
 }
 
-fn column(field: &Field, rows: &[FlowRow], context: &RowContext<'_>) -> ArrayRef {
+/// The column of that name as far as it is a flow's; else one of nulls.
+pub fn flow_column(field: &Field, rows: &[FlowRow], context: &RowContext<'_>) -> ArrayRef {
     let name = field.name().as_str();
     if let Some((signal, value)) = counter(name) {
         return measured(rows, context, signal, value);
@@ -165,7 +166,8 @@ fn measured(
     Arc::new(UInt64Array::from_iter(values))
 }
 
-fn texts<'a>(rows: &'a [FlowRow], text: impl Fn(&'a FlowRow) -> Option<&'a str>) -> ArrayRef {
+/// A dictionary-encoded column of texts.
+pub fn texts<'a, R>(rows: &'a [R], text: impl Fn(&'a R) -> Option<&'a str>) -> ArrayRef {
     let mut builder = StringDictionaryBuilder::<UInt32Type>::new();
     rows.iter().for_each(|row| builder.append_option(text(row)));
     Arc::new(builder.finish())

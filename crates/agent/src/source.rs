@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use weir_model::{DnsMessage, Loss, SignalSet, Transport};
-use weir_probes::{Collector, Sink};
+use weir_probes::{Collector, PayloadSink, Sink};
 
 /// A source could not be read; the agent counts it and goes on.
 #[derive(Debug, Error)]
@@ -22,6 +22,17 @@ pub trait RecordSource: Send {
         &mut self,
         timeout: Duration,
         sink: &mut dyn FnMut(DnsMessage),
+    ) -> Result<(), SourceError>;
+
+    /// Whether [`Self::poll_payload`] gives anything.
+    fn reads_payload(&self) -> bool;
+
+    /// Waits up to `timeout`, less if much has come, and hands over what connections passed that
+    /// carry requests.
+    fn poll_payload(
+        &mut self,
+        timeout: Duration,
+        sink: &mut dyn PayloadSink,
     ) -> Result<(), SourceError>;
 
     /// What the source can tell of a transport on this kernel.
@@ -42,6 +53,19 @@ impl RecordSource for Collector {
         sink: &mut dyn FnMut(DnsMessage),
     ) -> Result<(), SourceError> {
         Collector::poll_dns(self, timeout, sink);
+        Ok(())
+    }
+
+    fn reads_payload(&self) -> bool {
+        Collector::reads_payload(self)
+    }
+
+    fn poll_payload(
+        &mut self,
+        timeout: Duration,
+        sink: &mut dyn PayloadSink,
+    ) -> Result<(), SourceError> {
+        Collector::poll_payload(self, timeout, sink);
         Ok(())
     }
 

@@ -5,11 +5,14 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use arrow_array::RecordBatch;
+use arrow_schema::ArrowError;
 use weir_identity::{DnsNames, HostAddresses, Owner, Owners};
 use weir_model::{L4Counters, L4Record, ListenRecord, LossKind, Netns, Process, Transport};
 use weir_probes::Sink;
@@ -21,6 +24,7 @@ use crate::ends::BothEnds;
 use crate::flows::{FlowKey, FlowTable};
 use crate::losses::Losses;
 use crate::options::AgentOptions;
+use crate::requests::{RequestWatch, Requests, flows_batch, samples_batch};
 use crate::rows::{FlowRow, RowContext, record_batch};
 use crate::source::{RecordSource, SourceError};
 use crate::stats::Counters;
@@ -77,6 +81,7 @@ pub struct Watcher<S> {
     addresses: HostAddresses,
     ends: BothEnds,
     dns: DnsNames,
+    requests: RequestWatch,
     losses: Arc<Losses>,
     counters: Arc<Counters>,
     batches: SyncSender<Batch>,
@@ -99,6 +104,12 @@ impl<S: RecordSource> Watcher<S> {
             addresses: HostAddresses::new(&options.proc_root, limits.addresses_max, HOLD_MS),
             ends: BothEnds::new(limits.conversations_max, limits.listeners_max, HOLD_MS),
             dns: DnsNames::new(options.dns),
+            requests: RequestWatch::new(
+                options.requests,
+                options.fold_client_port,
+                random_seed(),
+                losses.clone(),
+            ),
             source,
             options,
             names,
@@ -124,7 +135,7 @@ impl<S: RecordSource> Watcher<S> {
         }
     }
 
-    /// Reads DNS messages until the window ends.
+    /// Reads payload and DNS messages until the window ends.
     fn watch(&mut self, window: &Window, stop: &StopSignal) {
         loop {
             let now = Moment::now();
@@ -134,7 +145,11 @@ impl<S: RecordSource> Watcher<S> {
             }
             let timeout = Duration::from_nanos(left).min(POLL_MAX);
             let began = Instant::now();
-            let polled = self.poll_dns(timeout);
+            if self.source.reads_payload() {
+                let polled = self.source.poll_payload(timeout, &mut self.requests);
+                self.note_source(polled.map(|()| 0));
+            }
+            let polled = self.poll_dns(timeout.saturating_sub(began.elapsed()));
             if self.note_source(polled) {
                 continue;
             }
@@ -174,11 +189,17 @@ impl<S: RecordSource> Watcher<S> {
         let began = Instant::now();
         let polled = self.poll_dns(Duration::ZERO);
         self.note_source(polled);
+        if self.source.reads_payload() {
+            let polled = self.source.poll_payload(Duration::ZERO, &mut self.requests);
+            self.note_source(polled.map(|()| 0));
+        }
         let drained = self.drain(span.to_ms);
         self.note_source(drained.map(|()| 0));
         let rows = self.name_flows(span.to_ms);
+        let requests = self.requests.take(Moment::now().mono_ns);
         self.collect_losses();
-        self.hand_over(&rows, span);
+        self.hand_over_flows(&rows, span);
+        self.hand_over_requests(requests, span);
         self.ends.end_window(span.to_ms);
         self.addresses.expire(span.to_ms);
         let counters = &self.counters;
@@ -211,18 +232,25 @@ impl<S: RecordSource> Watcher<S> {
         let (flows, records, folded) = self.table.take();
         self.counters.records.fetch_add(records, Relaxed);
         self.losses.add(LossKind::Discarded, "window", "flows_max", folded);
+        self.name_both_ends(flows, now_ms)
+    }
+
+    /// First everybody's own end: each may be another one's far end.
+    fn name_both_ends(&mut self, flows: Vec<(FlowKey, L4Counters)>, now_ms: i64) -> Vec<FlowRow> {
         let mut rows: Vec<FlowRow> = flows
             .into_iter()
             .map(|(key, counters)| self.local_end(key, counters, now_ms))
             .collect();
-        for row in &mut rows {
-            let (key, pid) = (&row.key, row.key.process.as_ref().map(|process| process.pid));
-            if row.remote_is_here {
-                row.remote = self.ends.remote_of(key, &self.addresses, now_ms);
-            }
-            row.remote_domain = self.dns.name(key.netns, key.remote.ip, pid, now_ms);
-        }
+        rows.iter_mut().for_each(|row| self.name_remote(row, now_ms));
         rows
+    }
+
+    fn name_remote(&mut self, row: &mut FlowRow, now_ms: i64) {
+        let (key, pid) = (&row.key, row.key.process.as_ref().map(|process| process.pid));
+        if row.remote_is_here {
+            row.remote = self.ends.remote_of(key, &self.addresses, now_ms);
+        }
+        row.remote_domain = self.dns.name(key.netns, key.remote.ip, pid, now_ms);
     }
 
     fn local_end(&mut self, key: FlowKey, counters: L4Counters, now_ms: i64) -> FlowRow {
@@ -242,36 +270,70 @@ impl<S: RecordSource> Watcher<S> {
         self.losses.add(LossKind::Discarded, "identity", "cgroups_max", cut_walks);
     }
 
-    /// Makes batches of the rows, at least one, and gives them to the spool.
-    fn hand_over(&mut self, rows: &[FlowRow], span: Span) {
-        let mut parts: Vec<&[FlowRow]> = rows.chunks(self.options.limits.batch_rows_max).collect();
-        if parts.is_empty() {
-            parts.push(&[]);
-        }
-        for part in parts {
-            let context = RowContext {
-                span,
-                agent: &self.names.agent,
-                host: &self.names.host,
-                tcp_signals: self.source.signals(Transport::Tcp),
-                udp_signals: self.source.signals(Transport::Udp),
-            };
-            let rows = match record_batch(part, &context) {
-                Ok(rows) => rows,
+    /// The window's flows, in at least one batch: it tells that the agent is there.
+    fn hand_over_flows(&mut self, rows: &[FlowRow], span: Span) {
+        self.hand_over(Table::L4Flows, rows.len().max(1), span, |range, context| {
+            record_batch(&rows[range.start..range.end.min(rows.len())], context)
+        });
+    }
+
+    fn hand_over_requests(&mut self, requests: Requests, span: Span) {
+        let Requests { flows, rows, samples, .. } = requests;
+        let flows = flows.into_iter().map(|key| (key, L4Counters::default())).collect();
+        let named = self.name_both_ends(flows, span.to_ms);
+        let now = Moment::now();
+        self.hand_over(Table::L7Flows, rows.len(), span, |range, context| {
+            let rows = &rows[range];
+            let flows: Vec<_> =
+                rows.iter().map(|(key, _)| named[key.flow.place()].clone()).collect();
+            flows_batch(&flows, rows, context)
+        });
+        self.hand_over(Table::L7Samples, samples.len(), span, |range, context| {
+            let samples = &samples[range];
+            let flows: Vec<_> =
+                samples.iter().map(|(sample, _)| named[sample.flow.place()].clone()).collect();
+            samples_batch(&flows, samples, context, |mono_ns| now.unix_ms_of(mono_ns))
+        });
+    }
+
+    /// Makes batches of `count` rows, which `make` gives by their places, for the spool.
+    fn hand_over(
+        &mut self,
+        table: Table,
+        count: usize,
+        span: Span,
+        make: impl Fn(Range<usize>, &RowContext<'_>) -> Result<RecordBatch, ArrowError>,
+    ) {
+        let names = self.names.clone();
+        let context = RowContext {
+            span,
+            agent: &names.agent,
+            host: &names.host,
+            tcp_signals: self.source.signals(Transport::Tcp),
+            udp_signals: self.source.signals(Transport::Udp),
+        };
+        let step = self.options.limits.batch_rows_max;
+        for from in (0..count).step_by(step) {
+            let range = from..(from + step).min(count);
+            let lost = range.len() as u64;
+            match make(range, &context) {
+                Ok(rows) => self.send(table, rows, span),
                 Err(err) => {
                     tracing::error!(%err, "the rows of a window do not fit the schema");
-                    self.losses.add(LossKind::Lost, "window", "encode", part.len() as u64);
-                    continue;
+                    self.losses.add(LossKind::Lost, "window", "encode", lost);
                 }
-            };
-            let header = self.header(span);
-            match self.batches.try_send(Batch { table: Table::L4Flows, header, rows }) {
-                Ok(()) => {}
-                Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) => {
-                    // its losses have not travelled: the next batch takes them
-                    self.losses.return_pending(batch.header.losses);
-                    self.losses.add(LossKind::Lost, "window", "queue_full", part.len() as u64);
-                }
+            }
+        }
+    }
+
+    fn send(&mut self, table: Table, rows: RecordBatch, span: Span) {
+        let count = rows.num_rows() as u64;
+        match self.batches.try_send(Batch { table, header: self.header(span), rows }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) => {
+                // its losses have not travelled: the next batch takes them
+                self.losses.return_pending(batch.header.losses);
+                self.losses.add(LossKind::Lost, "window", "queue_full", count);
             }
         }
     }
@@ -292,6 +354,15 @@ impl<S: RecordSource> Watcher<S> {
             created_unix_ms: Moment::now().unix_ms,
             losses: self.losses.take_pending(),
         }
+    }
+}
+
+/// Not to be guessed; without a source of randomness samples may be chosen by others, no more.
+fn random_seed() -> u64 {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => u64::from_ne_bytes(bytes),
+        Err(_) => Moment::now().mono_ns,
     }
 }
 

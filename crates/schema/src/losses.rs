@@ -86,6 +86,28 @@ pub const LOSSES: &[LossMeaning] = &[
         "resolved addresses forgotten early: the table was full; some remote ends may lack a name",
     ),
     loss(
+        "l7",
+        "garbage",
+        "messages not counted: bytes where a request or an answer should begin that are none",
+    ),
+    loss(
+        "l7",
+        "head_max",
+        "heads and header blocks longer than is kept: what was read of them counts",
+    ),
+    loss("l7", "cut", "messages that may be missing: they began in bytes that are not copied"),
+    loss("l7", "no_request", "answers not counted: their request was not seen"),
+    loss("l7", "pipeline_max", "requests not counted: too many were waiting on one connection"),
+    loss("l7", "streams_max", "requests given up: too many streams were open on one connection"),
+    loss("l7", "unfinished", "requests not counted: the connection ended within their head"),
+    loss("l7", "hpack", "header blocks not understood: they contradict the table of names"),
+    loss("l7", "connections_max", "connections whose requests are not read: too many are open"),
+    loss(
+        "l7",
+        "rows_max",
+        "requests counted without method and path: the window held too many kinds",
+    ),
+    loss(
         "identity",
         "cgroups_max",
         "looks for containers that ended early: there are too many cgroups; some containers may lack a name",

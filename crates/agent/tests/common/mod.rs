@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "every test file uses its own part")]
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -14,10 +14,11 @@ use arrow_schema::DataType;
 
 use weir_agent::{AgentOptions, RecordSource, SourceError, Transport as Carrier, TransportError};
 use weir_model::{
-    DnsMessage, Endpoint, L4Counters, L4Record, ListenRecord, Loss, Netns, Process, Role, Signal,
-    SignalSet, Transport,
+    DnsMessage, Endpoint, L4Counters, L4Record, L7Ends, ListenRecord, Loss, Netns, Payload,
+    Process, Role, Signal, SignalSet, Transport, Way,
 };
-use weir_probes::Sink;
+use weir_probes::{PayloadSink, Sink};
+use weir_schema::Table;
 use weir_wire::{Batch, Limits, decode};
 
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -44,6 +45,16 @@ pub struct Played {
     pub dns: VecDeque<DnsMessage>,
     pub losses: Vec<Loss>,
     pub drain_error: Option<String>,
+    pub payload: Vec<PayloadEvent>,
+}
+
+/// What the payload probe would say.
+pub enum PayloadEvent {
+    Opened(u64, L7Ends),
+    /// Connection, way, nanoseconds since boot, bytes; positions are counted by the source.
+    Passed(u64, Way, u64, Vec<u8>),
+    Withdrawn(u64, u64),
+    Closed(u64, bool),
 }
 
 /// A source whose records a test puts in by hand.
@@ -70,6 +81,33 @@ impl RecordSource for Script {
         sink: &mut dyn FnMut(DnsMessage),
     ) -> Result<(), SourceError> {
         lock(&self.0).dns.drain(..).for_each(sink);
+        Ok(())
+    }
+
+    fn reads_payload(&self) -> bool {
+        true
+    }
+
+    fn poll_payload(
+        &mut self,
+        _timeout: Duration,
+        sink: &mut dyn PayloadSink,
+    ) -> Result<(), SourceError> {
+        let played = &mut *lock(&self.0);
+        let mut passed: HashMap<(u64, Way), u64> = HashMap::new();
+        for event in played.payload.drain(..) {
+            match event {
+                PayloadEvent::Opened(id, ends) => sink.opened(id, ends),
+                PayloadEvent::Passed(id, way, mono_ns, bytes) => {
+                    let length = bytes.len() as u32;
+                    let position = passed.entry((id, way)).or_default();
+                    sink.payload(id, *position, &Payload { way, mono_ns, length, bytes: &bytes });
+                    *position += u64::from(length);
+                }
+                PayloadEvent::Withdrawn(id, server) => sink.withdrawn(id, server),
+                PayloadEvent::Closed(id, is_reset) => sink.closed(id, 0, is_reset),
+            }
+        }
         Ok(())
     }
 
@@ -121,11 +159,15 @@ impl Server {
         self.refuse(Some(TransportError::Unavailable { detail, retry_after: None }));
     }
 
-    /// The rows taken so far of which `keep` says so.
+    /// The flows taken so far of which `keep` says so.
     pub fn rows(&self, keep: impl Fn(&Row<'_>) -> bool) -> Vec<OwnedRow> {
+        self.rows_of(Table::L4Flows, keep)
+    }
+
+    pub fn rows_of(&self, table: Table, keep: impl Fn(&Row<'_>) -> bool) -> Vec<OwnedRow> {
         let state = lock(&self.0);
         let mut found = Vec::new();
-        for batch in &state.taken {
+        for batch in state.taken.iter().filter(|batch| batch.table == table) {
             for index in 0..batch.rows.num_rows() {
                 let row = Row { rows: &batch.rows, index };
                 if keep(&row) {

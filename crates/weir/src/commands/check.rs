@@ -11,7 +11,7 @@ use crate::config::Config;
 
 /// Prints the report; fails where the host cannot be watched at all.
 pub fn run(config: &Config, as_json: bool) -> Result<ExitCode> {
-    let report = Collector::check(&watching::probe_options(config));
+    let report = Collector::check(&watching::probe_options(config)?);
     let mut out = io::stdout().lock();
     if as_json {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use weir_agent::probes::{Collector, Options};
+use weir_agent::probes::{Collector, Options, PayloadOptions, Processes};
 use weir_agent::{AgentHandle, AgentOptions, AgentStats, drop_capabilities};
 
 use super::running;
@@ -11,19 +11,40 @@ use crate::config::Config;
 use crate::usage;
 
 /// What the probes watch.
-pub fn probe_options(config: &Config) -> Options {
-    Options {
+pub fn probe_options(config: &Config) -> Result<Options> {
+    Ok(Options {
         loopback: config.bool("agent.loopback"),
         udp: config.bool("agent.udp"),
         fold_client_port: config.bool("agent.fold_client_port"),
+        payload: PayloadOptions {
+            is_on: config.bool("agent.l7"),
+            excluded_ports: ports(config, "agent.l7_exclude_ports")?,
+            processes: Processes::AllBut(words(config, "agent.l7_exclude_processes")),
+            ..PayloadOptions::default()
+        },
         ..Options::default()
-    }
+    })
+}
+
+/// A key's words, which commas separate.
+fn words(config: &Config, key: &str) -> Vec<String> {
+    let words = config.text(key).unwrap_or_default().split(',').map(str::trim);
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+fn ports(config: &Config, key: &str) -> Result<Vec<u16>> {
+    let port = |word: String| {
+        let port = word.parse::<u16>().ok().filter(|port| *port != 0);
+        port.with_context(|| format!("{key}: {word} is no port: expected 1 to 65535"))
+            .map_err(usage)
+    };
+    words(config, key).into_iter().map(port).collect()
 }
 
 /// Attaches the probes, then gives up what reading them does not need. The program must not have
 /// started a thread yet: privileges belong to threads.
 pub fn start_probes(config: &Config) -> Result<Collector> {
-    let collector = Collector::start(probe_options(config))
+    let collector = Collector::start(probe_options(config)?)
         .context("cannot watch this host; `weir check` says what its kernel gives")
         .map_err(usage)?;
     let kept = drop_capabilities().context("cannot give up privileges").map_err(usage)?;
