@@ -61,6 +61,6 @@ fmt: ## Format the Rust code
 generate: ## Make the generated files again: TypeScript schema, OpenAPI, its TypeScript types
 	@scripts/generate
 
-bench: build ## Benchmarks B1, B2, B4, B5; writes docs/reference/benchmarks.md
+bench: build ## Benchmarks B1 to B5; writes docs/reference/benchmarks.md
 	@scripts/setup bench
 	scripts/bench/run

@@ -18,7 +18,7 @@ import urllib.request
 
 from lab import (Failed, bpf_programs, bpf_seconds, cpu_seconds, peak_rss_mib, program_ids, run,
                  wait_for)
-from report import WITHOUT_UDP
+from report import WITHOUT_L7, WITHOUT_UDP
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 # Parts of names, which the kernel cuts at 15 letters.
@@ -131,6 +131,7 @@ class Weir(Nothing):
         for perspective, made in wanted.items():
             def totals():
                 answer = self.api("summary", level="process", perspective=perspective,
+                                  layer=load.layer,
                                   filter=f"server_port:{load.port} transport:{transport}",
                                   metrics=",".join(made),
                                   **{"from": "now-5m"})
@@ -147,11 +148,24 @@ class Weir(Nothing):
         return {"counted": seen, "lost": lost}
 
 
+class WeirWithoutL7(Weir):
+    """What reading requests costs beside everything else."""
+
+    def __init__(self, program):
+        super().__init__(program, WITHOUT_L7, ["--l7", "false"])
+
+    def is_for(self, load):
+        return load.name in ("bulk", "mtu", "churn", "keepalive")
+
+    def said(self, load, result):
+        return None if load.layer == "l7" else super().said(load, result)
+
+
 class WeirWithoutUdp(Weir):
     """What TCP itself costs: where kernel functions cannot be hooked, UDP's hooks tax its calls."""
 
     def __init__(self, program):
-        super().__init__(program, WITHOUT_UDP, ["--udp", "false"])
+        super().__init__(program, WITHOUT_UDP, ["--udp", "false", "--l7", "false"])
 
     def is_for(self, load):
         return load.name in ("bulk", "mtu")

@@ -21,7 +21,7 @@ class Iperf:
     def __init__(self, name, bench, what, args=(), offload=True):
         self.name, self.bench, self.what = name, bench, what
         self.args, self.offload = list(args), offload
-        self.port, self.unit = IPERF_PORT, "GB"
+        self.port, self.unit, self.layer = IPERF_PORT, "GB", "l4"
 
     def serve(self, lab):
         process = lab.start(["iperf3", "-s", "-1", "-B", SERVER], lab.server_ns, cpu=SERVER_CPU)
@@ -65,10 +65,11 @@ daemon off; master_process off; worker_processes 1; pid {folder}/nginx.pid;
 error_log {folder}/error.log crit;
 events {{ worker_connections 4096; }}
 http {{
-  access_log off; keepalive_timeout 0;
+  access_log off; keepalive_timeout {keepalive}; keepalive_requests 100000000;
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
-  server {{ listen {address}:{port} backlog=4096; location / {{ return 200 "ok\\n"; }} }}
+  server {{ listen {address}:{port} backlog=4096; location / {{ return 200 "ok\\n"; }}
+            location = /served {{ stub_status; }} }}
 }}
 """
 
@@ -76,10 +77,12 @@ http {{
 class Churn:
     name, bench, unit, offload, port = "churn", "B2", "1,000 connections", True, HTTP_PORT
     what = "connect, one request, close, at full speed (wrk, nginx)"
+    layer, keepalive = "l4", 0
 
     def serve(self, lab):
         config = lab.folder / "nginx.conf"
-        config.write_text(NGINX.format(folder=lab.folder, address=SERVER, port=self.port))
+        config.write_text(NGINX.format(folder=lab.folder, address=SERVER, port=self.port,
+                                       keepalive=self.keepalive))
         argv = ["nginx", "-c", config, "-p", lab.folder]
         process = lab.start(argv, lab.server_ns, cpu=SERVER_CPU)
         wait_for("nginx to listen", lambda: listening(process, self.port))
@@ -94,9 +97,28 @@ class Churn:
                 "made": {"connections": made}}
 
 
+class Keepalive(Churn):
+    """Requests on connections that stay open; nginx's own count is the witness."""
+
+    name, bench, unit = "keepalive", "B3", "million requests"
+    what = "HTTP requests over open connections, at full speed (wrk, nginx)"
+    layer, keepalive = "l7", 60
+
+    def drive(self, lab, seconds):
+        argv = ["wrk", "-t1", f"-c{WRK_CONNECTIONS}", f"-d{seconds}s",
+                f"http://{SERVER}:{self.port}/"]
+        text = lab.client_run(argv, timeout=seconds + 30, preexec_fn=pinned(CLIENT_CPU))
+        requests, took = re.search(r"(\d+) requests in ([\d.]+)s", text).groups()
+        status = lab.client_run(["curl", "-s", f"http://{SERVER}:{self.port}/served"])
+        made = int(re.search(r"^ (\d+) (\d+) (\d+)", status, re.MULTILINE).group(3))
+        return {"units": made / 1e6, "rate": made / 1e6 / float(took), "requests": int(requests),
+                "made": {"requests": made}}
+
+
 LOADS = [
     Iperf("bulk", "B1", "bulk TCP with segmentation offload (iperf3)"),
     Iperf("mtu", "B1", "bulk TCP in MTU-sized packets (iperf3, offloads off)", offload=False),
     Churn(),
+    Keepalive(),
     Udp(),
 ]

@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wire", &["model", "schema"]),
     ("store", &["model", "schema", "query"]),
     ("store-parquet", &["store", "query", "schema", "model"]),
-    ("agent", &["probes", "identity", "wire", "schema", "model"]),
+    ("agent", &["probes", "identity", "l7", "wire", "schema", "model"]),
     ("server", &["wire", "store", "query", "topology", "identity", "model", "schema"]),
     ("weir", &["agent", "server", "store", "store-parquet", "query", "schema"]),
     ("testkit", &["model", "schema", "query", "wire", "store", "probes", "identity"]),
