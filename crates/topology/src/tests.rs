@@ -253,3 +253,35 @@ fn keys_tell_kinds_apart() {
     assert_eq!(key(&entity("host:a")), "host:a");
     assert_ne!(key(&entity("host:a")), key(&entity("external:a")));
 }
+
+#[test]
+fn what_cannot_be_merged_is_kept_only_where_it_is_alone() {
+    let all = [Metric { merge: Merge::Sum, mirror: 0 }, Metric { merge: Merge::Never, mirror: 1 }];
+    let metrics = Metrics { all: &all, weight: &[0] };
+    let pair = |client: &str, server: &str, value: Option<f64>| Edge {
+        client: entity(client),
+        server: entity(server),
+        client_zone: None,
+        server_zone: None,
+        values: vec![Some(1.0), value],
+    };
+    let pairs = vec![
+        pair("host:a", "host:b", Some(5.0)),
+        pair("host:a", "host:c", Some(7.0)),
+        pair("host:a", "host:d", Some(9.0)),
+        // Twice the same pair: its edge has no value, nor has its node.
+        pair("host:d", "host:e", Some(1.0)),
+        pair("host:d", "host:e", Some(2.0)),
+        pair("host:f", "host:b", None),
+    ];
+    let map = build(&metrics, pairs, &options());
+    let value = |key: &str| node(&map, key)[1];
+    assert_eq!(
+        ["host:a", "host:b", "host:c", "host:d", "host:e"].map(value),
+        [None, Some(5.0), Some(7.0), None, None]
+    );
+    let twice = map.edges.iter().find(|edge| edge.server == "host:e").unwrap();
+    assert_eq!(twice.values, [Some(2.0), None]);
+    let once = map.edges.iter().find(|edge| edge.server == "host:d").unwrap();
+    assert_eq!(once.values, [Some(1.0), Some(9.0)]);
+}

@@ -6,10 +6,14 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
-use common::batch;
+use common::{batch, batch_of};
+use weir_schema::Table;
 use weir_wire::{Limits, WireError, decode, encode};
 
 static SAMPLE: LazyLock<Vec<u8>> = LazyLock::new(|| encode(&batch(50)).expect("encoded"));
+/// A batch with a column of bytes.
+static WITH_SKETCHES: LazyLock<Vec<u8>> =
+    LazyLock::new(|| encode(&batch_of(Table::L7Flows, 50)).expect("encoded"));
 
 /// Small limits, so that a length made up by damage is refused and not allocated.
 fn limits() -> Limits {
@@ -74,8 +78,9 @@ proptest! {
     #[test]
     fn flipped_bits_never_panic(
         flips in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 1..8),
+        has_sketches in any::<bool>(),
     ) {
-        let mut bytes = SAMPLE.clone();
+        let mut bytes = if has_sketches { WITH_SKETCHES.clone() } else { SAMPLE.clone() };
         for (index, bit) in flips {
             let at = index.index(bytes.len());
             bytes[at] ^= 1 << (bit % 8);
@@ -86,8 +91,12 @@ proptest! {
     }
 
     #[test]
-    fn overwritten_words_never_panic(at in any::<prop::sample::Index>(), word in any::<i64>()) {
-        let mut bytes = SAMPLE.clone();
+    fn overwritten_words_never_panic(
+        at in any::<prop::sample::Index>(),
+        word in any::<i64>(),
+        has_sketches in any::<bool>(),
+    ) {
+        let mut bytes = if has_sketches { WITH_SKETCHES.clone() } else { SAMPLE.clone() };
         let at = at.index(bytes.len() - 8) & !7;
         bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
         if let Ok(read) = decode(&bytes, &limits()) {

@@ -4,8 +4,11 @@ use std::fs;
 use std::process::Command;
 
 use crate::support::{bytes_sent, flow, groups, one, open, parquet_files};
-use weir_store::conformance::rows::batch;
-use weir_store::conformance::{HOUR_MS, START_MS, settle};
+use serde_json::json;
+use weir_query::{GroupBy, Shape};
+use weir_schema::Table;
+use weir_store::conformance::rows::{batch, batch_of, row_of};
+use weir_store::conformance::{HOUR_MS, START_MS, question_of, settle};
 use weir_store::{Store, StoreErrorKind, Stored};
 use weir_store_parquet::{Options, ParquetStore};
 
@@ -97,6 +100,37 @@ fn groups_beyond_the_limit_count_in_the_totals_and_the_answer_says_so() {
         let cut = &answer.incomplete[0];
         assert_eq!((&*cut.kind, &*cut.reason), ("cut", "groups_max"), "{by:?}");
         assert_eq!(cut.count, 90, "{by:?}");
+    }
+}
+
+#[test]
+fn quantiles_of_too_many_groups_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_with(dir.path(), |options| {
+        options.sketch_bytes_max = 100_000;
+        options.thread_rows_min = 1;
+        options.row_group_rows_max = 100;
+        options.question_threads_max = 2;
+    });
+    let row = |pid: u64| {
+        let values: Vec<u64> = (0..20).map(|n| 1 << n).collect();
+        row_of(Table::L7Flows, START_MS, json!({"pid": pid, "response_sketch": values}))
+    };
+    let rows: Vec<_> = (0..1_000).map(row).collect();
+    store.ingest(&batch_of(Table::L7Flows, "a", 1, &rows)).unwrap();
+    let ask = |by: &[&str], metric: &str| {
+        let by = by.iter().map(|name| GroupBy::Field((*name).to_owned())).collect();
+        let metrics = vec![metric.to_owned()];
+        let shape = Shape::Groups { by, metrics, sort: None, limit: 10, offset: 0 };
+        store.ask(&question_of(Table::L7Flows, shape))
+    };
+    for state in ["just stored", "settled"] {
+        let error = ask(&["pid"], "response_us_p95").expect_err("too much memory");
+        assert_eq!(error.kind, StoreErrorKind::Invalid, "{state}: {error}");
+        assert!(error.to_string().contains("leave the quantiles out"), "{state}: {error}");
+        assert!(ask(&["pid"], "response_us").is_ok(), "{state}");
+        assert!(ask(&[], "response_us_p95").is_ok(), "{state}");
+        settle(&store);
     }
 }
 

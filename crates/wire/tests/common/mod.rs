@@ -81,7 +81,6 @@ pub fn batch(rows: usize) -> Batch {
     batch_of(Table::L4Flows, rows)
 }
 
-#[allow(dead_code, reason = "each test binary uses its own part of this module")]
 pub fn batch_of(table: Table, rows: usize) -> Batch {
     Batch { table, header: header(), rows: rows_of(wire_schema(table), rows) }
 }
