@@ -1,6 +1,7 @@
 // The API's calls, one function each.
 import type { ConnectionsBy, Perspective } from '../domain/search';
 import type { Level } from '../domain/entity';
+import type { Layer } from '../domain/layer';
 import { getJson, type Params } from './client';
 import type {
   ConnectionsAnswer,
@@ -17,12 +18,22 @@ export interface Scope {
   from: string;
   to: string;
   level: Level;
+  layer: Layer;
   perspective: Perspective;
   filter: string;
 }
 
 function scopeParams(scope: Scope): Params {
-  return { ...scope, perspective: scope.perspective === 'merged' ? undefined : scope.perspective };
+  return {
+    ...scope,
+    layer: scope.layer === 'l4' ? undefined : scope.layer,
+    perspective: scope.perspective === 'merged' ? undefined : scope.perspective,
+  };
+}
+
+/** Scope of a call whose address names the layer already. */
+function layerlessParams(scope: Scope): Params {
+  return { ...scopeParams(scope), layer: undefined };
 }
 
 export interface SummaryOptions {
@@ -83,7 +94,8 @@ export interface FlowsOptions {
 }
 
 export function fetchFlows(scope: Scope, options: FlowsOptions, signal?: AbortSignal) {
-  return getJson<FlowsAnswer>('/flows/l4', { ...scopeParams(scope), ...options }, signal);
+  const params = { ...layerlessParams(scope), ...options };
+  return getJson<FlowsAnswer>(`/flows/${scope.layer}`, params, signal);
 }
 
 export interface HistogramOptions {
@@ -93,8 +105,8 @@ export interface HistogramOptions {
 
 export function fetchHistogram(scope: Scope, options: HistogramOptions, signal?: AbortSignal) {
   const asked = { metrics: options.metrics.join(','), group_by: options.groupBy };
-  const params = { ...scopeParams(scope), ...asked };
-  return getJson<SeriesAnswer>('/flows/l4/histogram', params, signal);
+  const params = { ...layerlessParams(scope), ...asked };
+  return getJson<SeriesAnswer>(`/flows/${scope.layer}/histogram`, params, signal);
 }
 
 export interface ConnectionsOptions {

@@ -15,8 +15,9 @@ export type MapNode = Schemas['MapNode'];
 export type MapEdge = Schemas['MapEdge'];
 export type MapGroup = Schemas['MapGroup'];
 export type MapAnswer = Schemas['Map'];
-export type FlowRow = Schemas['FlowRow'];
-export type FlowsAnswer = Schemas['Flows'];
+/** A single row of what a page lists: a flow, or a request. */
+export type FlowRow = Schemas['FlowRow'] | Schemas['RequestRow'];
+export type FlowsAnswer = Schemas['Flows'] | Schemas['Requests'];
 export type ConnectionRow = Schemas['Connection'];
 export type ConnectionsAnswer = Schemas['Connections'];
 export type AgentStatus = Schemas['Agent'];

@@ -11,7 +11,7 @@ import {
   type Icon,
 } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
-import { sharedSearch } from '../domain/search';
+import { searchFor } from '../domain/search';
 import { FilterBar } from '../parts/FilterBar';
 import { Logo } from '../parts/Logo';
 import type { PagePath } from '../state/view';
@@ -29,7 +29,7 @@ export function Header({ asksQuestions, onHelp }: { asksQuestions: boolean; onHe
     <header className={classes.header}>
       <Link
         to="/summary"
-        search={sharedSearch}
+        search={searchFor('/summary')}
         className={classes.brand}
         aria-label="weir, to the summary"
       >
@@ -38,7 +38,7 @@ export function Header({ asksQuestions, onHelp }: { asksQuestions: boolean; onHe
       </Link>
       <nav className={classes.nav} aria-label="Pages">
         {pages.map(({ path, name, icon: Glyph }) => (
-          <Link key={path} to={path} search={sharedSearch} className={classes.navLink}>
+          <Link key={path} to={path} search={searchFor(path)} className={classes.navLink}>
             <Glyph size={15} stroke={1.7} aria-hidden />
             <span className={classes.navText}>{name}</span>
           </Link>

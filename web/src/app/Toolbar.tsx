@@ -1,11 +1,12 @@
-// Second line: what is grouped by, whose observation is read, and the time.
+// Second line: what is grouped by, which layer, whose observation is read, and the time.
 import { Select, SegmentedControl, Tooltip } from '@mantine/core';
 import { useIsFetching } from '@tanstack/react-query';
 import { levelLabels, type Level } from '../domain/entity';
-import type { Perspective } from '../domain/search';
+import { toLayer, type Perspective } from '../domain/search';
+import { LayerSwitch } from '../parts/LayerSwitch';
 import { TimeWidget } from '../parts/TimeWidget';
 import { useLevels } from '../state/levels';
-import { useView } from '../state/view';
+import { completeView, useView } from '../state/view';
 import classes from './Shell.module.css';
 
 const perspectives: readonly { value: Perspective; label: string }[] = [
@@ -16,15 +17,26 @@ const perspectives: readonly { value: Perspective; label: string }[] = [
 ];
 
 export function Toolbar() {
-  const { view, setView } = useView();
+  const { view, search, path, asked, setView } = useView();
   const levels = useLevels();
+  const changeLevel = (level: Level) => {
+    const { layer } = completeView({ ...search, level }, path);
+    const changes =
+      layer === view.layer ? {} : { ...toLayer(layer, view.filter, asked), layer: undefined };
+    setView({ ...changes, level });
+  };
   return (
-    <div className={classes.toolbar} role="toolbar" aria-label="Level, perspective and time">
+    <div className={classes.toolbar} role="toolbar" aria-label="Level, layer, perspective and time">
       <SegmentedControl
         aria-label="Level"
         value={view.level}
-        onChange={(level) => setView({ level: level as Level })}
+        onChange={(level) => changeLevel(level as Level)}
         data={levels.map((level) => ({ value: level, label: levelLabels[level] }))}
+      />
+      <LayerSwitch
+        label="Layer"
+        value={view.layer}
+        onChange={(layer) => setView(toLayer(layer, view.filter, asked))}
       />
       <Tooltip
         multiline

@@ -3,7 +3,7 @@ import { Kbd, Modal } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useNavigate } from '@tanstack/react-router';
 import { focusTargets, useShortcuts } from '../base/keyboard';
-import { sharedSearch } from '../domain/search';
+import { searchFor } from '../domain/search';
 import { useRefresh } from '../state/queries';
 import { useView, type PagePath } from '../state/view';
 import classes from './shortcuts.module.css';
@@ -27,7 +27,7 @@ export function useShellShortcuts() {
   const refresh = useRefresh();
   const { view, setView } = useView();
   const [opened, { open, close }] = useDisclosure(false);
-  const go = (to: PagePath) => () => void navigate({ to, search: sharedSearch });
+  const go = (to: PagePath) => () => void navigate({ to, search: searchFor(to) });
   const focus = (id: string) => () => document.getElementById(id)?.focus();
   const press = (id: string) => () => document.getElementById(id)?.click();
 

@@ -23,6 +23,29 @@ const series: Record<Scheme, readonly string[]> = {
   dark: ['#58a6f2', '#f3a13d', '#35c4b5', '#e477bd', '#a58ef5', '#94a3b8'],
 };
 
+/** How a request ended, by the class of its status; always with the class in words beside it. */
+export type StatusTone = 'ok' | 'redirect' | 'client-error' | 'server-error' | 'none';
+
+const statusTones: Record<Scheme, Record<StatusTone, string>> = {
+  light: {
+    ok: '#4aa583',
+    redirect: '#9db4cf',
+    'client-error': '#e0a100',
+    'server-error': '#c0312f',
+    none: '#5d6773',
+  },
+  dark: {
+    ok: '#3b8f6f',
+    redirect: '#5f7a9a',
+    'client-error': '#e9b45b',
+    'server-error': '#f47f7a',
+    none: '#aab3bf',
+  },
+};
+
+/** A place in the series palette, or what a status means. */
+export type SeriesColor = number | StatusTone;
+
 export function fillPalette(scheme: Scheme): FiveSteps {
   return fillSteps[scheme];
 }
@@ -32,9 +55,10 @@ export function outOfRangeColor(scheme: Scheme): string {
   return outOfRange[scheme];
 }
 
-export function seriesColor(scheme: Scheme, index: number): string {
+export function seriesColor(scheme: Scheme, color: SeriesColor): string {
+  if (typeof color !== 'number') return statusTones[scheme][color];
   const colors = series[scheme];
-  return colors[index % colors.length] ?? '#64748b';
+  return colors[color % colors.length] ?? '#64748b';
 }
 
 /** The same colour with an opacity between 0 and 1. */

@@ -4,11 +4,13 @@ import {
   chartMetrics,
   contentOf,
   drawnValues,
-  l4Charts,
+  namedLines,
   stackLines,
   type LineSpec,
 } from './chart';
-import { isMetric } from './metrics';
+import { layers } from './layer';
+import { layerCharts } from './layerCharts';
+import { isLayerMetric } from './metrics';
 
 const bar = (side: 'up' | 'down', own: (number | null)[]) =>
   ({ metric: 'm', label: '', kind: 'bar', side, color: 0, own }) satisfies LineSpec & {
@@ -16,8 +18,31 @@ const bar = (side: 'up' | 'down', own: (number | null)[]) =>
   };
 
 describe('charts', () => {
-  it('ask for metrics that exist', () => {
-    expect(chartMetrics(l4Charts).filter((name) => !isMetric(name))).toEqual([]);
+  it.each(layers)('of %s ask for metrics that exist', (layer) => {
+    const charts = layerCharts[layer];
+    const asked = [...chartMetrics(charts), ...charts.map(({ unitOf }) => unitOf)];
+    expect(asked.filter((name) => !isLayerMetric(layer, name))).toEqual([]);
+  });
+
+  it('groups are named, heaviest first, the rest last; empty ones go', () => {
+    const line = (name: string | null, values: number[], is_rest = false) => ({
+      group: is_rest ? null : { rcode: name },
+      is_rest,
+      metrics: { dns_failures: values },
+    });
+    const series = [
+      line('NOERROR', [0, 0]),
+      line('', [9], true),
+      line('SERVFAIL', [1, 1]),
+      line(null, [4, 0]),
+    ];
+    expect(
+      namedLines({ series }, 'rcode', 'dns_failures').map(({ label, total }) => [label, total]),
+    ).toEqual([
+      ['none', 4],
+      ['SERVFAIL', 2],
+      ['others', 9],
+    ]);
   });
 
   it('bytes are drawn per second, counts as they are, gaps stay gaps', () => {

@@ -1,16 +1,19 @@
 // From series of metrics to what a chart draws: rates, stacks, mirrored sides. Pure.
-import { connectFailures, isDrawnAsRate } from './metrics';
+import type { SeriesColor } from '../base/palette';
+import { isDrawnAsRate } from './metrics';
 
 export type Values = readonly (number | null)[];
 
 export interface LineSpec {
+  /** Key of its values in the answer. */
   metric: string;
+  /** Metric that gives the unit, where `metric` is the name of a group. */
+  unitOf?: string;
   label: string;
   /** Bars stack with the other bars of their side; `low` and `high` bound a shaded band. */
   kind: 'bar' | 'line' | 'low' | 'high';
   side: 'up' | 'down';
-  /** Place in the series palette. */
-  color: number;
+  color: SeriesColor;
 }
 
 export interface ChartSpec {
@@ -19,66 +22,41 @@ export interface ChartSpec {
   /** Metric that gives the unit and the spelling of values. */
   unitOf: string;
   lines: readonly LineSpec[];
+  /** One line for each of the heaviest values of a field instead, by this metric. */
+  groups?: { field: string; metric: string; limit: number };
 }
-
-function bar(metric: string, label: string, color: number, side: 'up' | 'down' = 'up'): LineSpec {
-  return { metric, label, kind: 'bar', side, color };
-}
-
-function line(
-  metric: string,
-  label: string,
-  color: number,
-  kind: LineSpec['kind'] = 'line',
-): LineSpec {
-  return { metric, label, kind, side: 'up', color };
-}
-
-const failureLabels = ['refused', 'timed out', 'reset', 'other'];
-
-/** The analysis charts of the L4 layer, in reading order. */
-export const l4Charts: readonly ChartSpec[] = [
-  {
-    id: 'traffic',
-    title: 'Traffic',
-    unitOf: 'bytes_sent',
-    lines: [bar('bytes_sent', 'sent', 0), bar('bytes_received', 'received', 1, 'down')],
-  },
-  {
-    id: 'delay',
-    title: 'TCP delay',
-    unitOf: 'rtt_us',
-    lines: [
-      line('rtt_us', 'mean', 2),
-      line('rtt_us_min', 'min', 2, 'low'),
-      line('rtt_us_max', 'max', 2, 'high'),
-    ],
-  },
-  { id: 'jitter', title: 'TCP jitter', unitOf: 'jitter_us', lines: [line('jitter_us', 'mean', 4)] },
-  {
-    id: 'connections',
-    title: 'Connections',
-    unitOf: 'connections',
-    lines: [bar('connections', 'opened', 0), bar('closures', 'closed', 5, 'down')],
-  },
-  {
-    id: 'retransmits',
-    title: 'Retransmissions',
-    unitOf: 'retransmits',
-    lines: [bar('retransmits', 'segments', 3)],
-  },
-  {
-    id: 'failures',
-    title: 'Failed connects',
-    unitOf: 'connect_refused',
-    lines: connectFailures.map((metric, index) =>
-      bar(metric, failureLabels[index] ?? metric, [3, 1, 4, 5][index] ?? 5),
-    ),
-  },
-];
 
 export function chartMetrics(charts: readonly ChartSpec[]): string[] {
   return [...new Set(charts.flatMap((chart) => chart.lines.map((spec) => spec.metric)))];
+}
+
+/** The shape of a series with one line per group, as far as drawing it is concerned. */
+export interface GroupedSeries {
+  series: readonly {
+    group?: Readonly<Record<string, string | null>> | null;
+    is_rest: boolean;
+    metrics: Readonly<Record<string, Values>>;
+  }[];
+}
+
+export interface NamedLine {
+  label: string;
+  values: Values;
+  total: number;
+}
+
+/** Lines of a grouped series, heaviest first, the rest last; those with nothing in them go. */
+export function namedLines(answer: GroupedSeries, field: string, metric: string): NamedLine[] {
+  const lines = answer.series.map((line) => {
+    const values = line.metrics[metric] ?? [];
+    const total = values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
+    const label = line.is_rest ? 'others' : (line.group?.[field] ?? 'none');
+    return { label, values, total, isRest: line.is_rest };
+  });
+  return lines
+    .filter(({ total }) => total > 0)
+    .sort((a, b) => Number(a.isRest) - Number(b.isRest) || b.total - a.total)
+    .map(({ label, values, total }) => ({ label, values, total }));
 }
 
 /** Totals of a step as a rate where the metric is read that way. */

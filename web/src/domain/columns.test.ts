@@ -1,33 +1,40 @@
 import { describe, expect, it } from 'vitest';
 import {
-  flowColumns,
   isColumnChoice,
   isShown,
   moveId,
   nextSort,
   noChoice,
   orderedIds,
-  pairColumns,
   setShown,
   type ColumnDef,
 } from './columns';
-import { l4Metrics } from './schema.gen';
+import { layers, layerSchemas } from './layer';
+import { connectionColumns, flowColumns, groupColumns, pairColumns } from './tableColumns';
 
 const columns = ['a', 'b', 'c'].map((id) => ({ id, shown: id !== 'c' }) as ColumnDef);
 const shown = (choice = noChoice) =>
   columns.filter((column) => isShown(column, choice)).map(({ id }) => id);
 
 describe('columns', () => {
-  it('every metric has one in the pairs table', () => {
-    const ids = pairColumns.map(({ id }) => id);
-    expect(l4Metrics.map(({ name }) => name).filter((name) => !ids.includes(name))).toEqual([]);
+  it.each(layers)('every metric of %s has one in the pairs table', (layer) => {
+    const ids = pairColumns[layer].map(({ id }) => id);
+    const names = layerSchemas[layer].metrics.map(({ name }) => name);
+    expect(names.filter((name) => !ids.includes(name))).toEqual([]);
   });
 
-  it('no id stands twice', () => {
-    for (const table of [pairColumns, flowColumns]) {
-      const ids = table.map(({ id }) => id);
+  it.each(layers)('of %s: no id stands twice', (layer) => {
+    const tables = [pairColumns, flowColumns, connectionColumns, groupColumns];
+    for (const table of tables) {
+      const ids = table[layer].map(({ id }) => id);
       expect(new Set(ids).size).toBe(ids.length);
     }
+  });
+
+  it('every column of a request can be shown but its time, which has its own', () => {
+    const ids = new Set(flowColumns.l7.map(({ id }) => id));
+    const known = layerSchemas.l7.rowColumns.filter(({ type }) => type !== 'timestamp_ms');
+    expect(known.map(({ name }) => name).filter((name) => !ids.has(name))).toEqual([]);
   });
 
   it('are shown and hidden', () => {

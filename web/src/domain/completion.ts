@@ -1,6 +1,7 @@
 // What could come next at the caret of a filter. Pure: values come from the caller.
 import { fieldDoc } from './fields';
-import { l4Fields, type FieldSchema } from './schema.gen';
+import { layerSchemas, type Asked, type Layer } from './layer';
+import type { FieldSchema } from './schema.gen';
 import { quoteValue, tokenize, unquoteValue, type Token } from './filterText';
 
 /** What is being typed at the caret, and which part of the text a suggestion replaces. */
@@ -16,10 +17,9 @@ export interface Suggestion {
   goesOn: boolean;
 }
 
-const fieldByName = new Map(l4Fields.map((field) => [field.name, field]));
-
-export function filterField(name: string): FieldSchema | undefined {
-  return fieldByName.get(name);
+/** The field whose values can be listed: those of the sums. */
+export function filterField(layer: Layer, name: string): FieldSchema | undefined {
+  return layerSchemas[layer].fields.sums.find((field) => field.name === name);
 }
 
 export function placeOfCaret(text: string, caret: number): CaretPlace {
@@ -64,10 +64,16 @@ function listPlace(tokens: readonly Token[], at: number, caret: number): CaretPl
 }
 
 /** Fields that begin with what was typed, then those that contain it. */
-export function suggestKeys(prefix: string, limit: number): Suggestion[] {
+export function suggestKeys(
+  layer: Layer,
+  asked: Asked,
+  prefix: string,
+  limit: number,
+): Suggestion[] {
   const wanted = prefix.toLowerCase();
-  const starts = l4Fields.filter((field) => field.name.startsWith(wanted));
-  const holds = l4Fields.filter(
+  const fields = layerSchemas[layer].fields[asked];
+  const starts = fields.filter((field) => field.name.startsWith(wanted));
+  const holds = fields.filter(
     (field) => !field.name.startsWith(wanted) && field.name.includes(wanted),
   );
   return [...starts, ...holds].slice(0, limit).map((field) => ({

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { applySuggestion, placeOfCaret, suggestKeys, suggestValues } from './completion';
-import { addClauses, readChips, readChoice, removeChip, setMark, writeChoice } from './filterEdit';
+import {
+  addClauses,
+  filterForValues,
+  readChips,
+  readChoice,
+  removeChip,
+  setMark,
+  writeChoice,
+} from './filterEdit';
 import { quoteValue, splitClauses, tokenize, unquoteValue } from './filterText';
 
 const kinds = (text: string) =>
@@ -106,6 +114,14 @@ describe('check marks', () => {
   });
 });
 
+describe('values of a row', () => {
+  it.each([
+    ['', { method: 'GET', path: '/a b' }, 'method:GET path:"/a b"'],
+    ['method:(GET OR PUT) host:a', { method: 'PUT' }, 'method:PUT host:a'],
+    ['host:a', { method: null }, 'host:a -method:*'],
+  ])('%j and %j', (text, values, result) => expect(filterForValues(text, values)).toBe(result));
+});
+
 describe('chips', () => {
   it('one for each part', () => {
     expect(readChips('a:1 AND NOT b:2 "c d"').map(({ text }) => text)).toEqual([
@@ -149,9 +165,9 @@ describe('completion', () => {
   ])('at %s', (marked, expected) => expect(place(marked)).toEqual(expected));
 
   it('offers fields that begin with the text first', () => {
-    const labels = suggestKeys('server_po', 5).map(({ label }) => label);
+    const labels = suggestKeys('l4', 'sums', 'server_po', 5).map(({ label }) => label);
     expect(labels[0]).toBe('server_port');
-    expect(suggestKeys('port', 3)[0]?.label).toBe('port');
+    expect(suggestKeys('l4', 'sums', 'port', 3)[0]?.label).toBe('port');
   });
 
   it('offers observed values, quoted where needed', () => {

@@ -147,6 +147,17 @@ export function setMark(text: string, key: string, value: FacetValue, mark: Face
   return writeChoice(text, key, { include, exclude });
 }
 
+/** The text that takes only rows with these values, whatever it said of their keys before. */
+export function filterForValues(
+  text: string,
+  values: Readonly<Record<string, FacetValue>>,
+): string {
+  return Object.entries(values).reduce(
+    (filter, [key, value]) => writeChoice(filter, key, { include: [value], exclude: [] }),
+    text,
+  );
+}
+
 /** One removable chip: a part of the filter as it was written. */
 export interface Chip {
   index: number;

@@ -1,5 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { addressText, flowEnds, flowFacts, flowKey, flowNumber, type FlowFields } from './flow';
+import {
+  addressText,
+  flowEnds,
+  flowFacts,
+  flowKeys,
+  flowNumber,
+  flowTimeMs,
+  requestsBehind,
+  type FlowFields,
+} from './flow';
+import { layerSchemas } from './layer';
+
+const timeColumn =
+  layerSchemas.l7.rowColumns.find(({ type }) => type === 'timestamp_ms')?.name ?? '';
 
 const row: FlowFields = {
   window_start_ms: 1_795_262_400_000,
@@ -50,13 +63,15 @@ describe('a flow row', () => {
   });
 
   it('is told apart by its identity, not by its counters', () => {
-    expect(flowKey({ ...row, bytes_sent: 5 })).toBe(flowKey(row));
-    expect(flowKey({ ...row, pid: 5 })).not.toBe(flowKey(row));
-    expect(flowKey({ ...row, remote_port: null })).not.toBe(flowKey(row));
+    const key = (fields: FlowFields) => flowKeys('l4', [fields])[0];
+    expect(key({ ...row, bytes_sent: 5 })).toBe(key(row));
+    expect(key({ ...row, pid: 5 })).not.toBe(key(row));
+    expect(key({ ...row, remote_port: null })).not.toBe(key(row));
+    expect(new Set(flowKeys('l4', [row, row, row])).size).toBe(3);
   });
 
   it('shows what is known and only that', () => {
-    const facts = flowFacts(row).flatMap((group) => group.facts);
+    const facts = flowFacts('l4', row).flatMap((group) => group.facts);
     const of = (column: string) => facts.find((fact) => fact.column === column);
     expect(of('remote_process')).toBeUndefined();
     expect(of('bytes_sent')).toMatchObject({ text: '1.24 kB', exact: '1,240 bytes', clause: null });
@@ -68,5 +83,35 @@ describe('a flow row', () => {
   it('puts IPv6 addresses in brackets before a port', () => {
     expect(addressText('::1', 80)).toBe('[::1]:80');
     expect(addressText('::1', null)).toBe('::1');
+  });
+});
+
+describe('a request', () => {
+  const request: FlowFields = {
+    [timeColumn]: 1_795_262_400_061,
+    direction: 'outgoing',
+    method: 'GET',
+    status: 404,
+    response_us: 1840,
+    weight: 3,
+  };
+  const facts = flowFacts('l7', request).flatMap((group) => group.facts);
+  const of = (column: string) => facts.find((fact) => fact.column === column);
+
+  it('has the time at which it began', () => {
+    expect(flowTimeMs('l7', request)).toBe(1_795_262_400_061);
+    expect(flowTimeMs('l4', { window_start_ms: 5 })).toBe(5);
+    expect(flowTimeMs('l7', {})).toBeNull();
+  });
+
+  it('can be filtered by what names it, not by what was measured', () => {
+    expect(of('method')).toMatchObject({ clause: 'method:GET' });
+    expect(of('status')).toMatchObject({ clause: 'status:404' });
+    expect(of('response_us')).toMatchObject({ text: '1.84 ms', clause: null });
+    expect(of(timeColumn)?.clause).toBeNull();
+  });
+
+  it('stands for as many as its weight says', () => {
+    expect(requestsBehind([request, { ...request, weight: 1 }, {}])).toBe(5);
   });
 });

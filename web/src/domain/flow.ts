@@ -1,9 +1,11 @@
-// One flow row as people read it: its two ends named, and every known fact in groups. Pure.
+// One row as people read it, a flow or a request: its two ends named, and every known fact in
+// groups. Pure.
 import type { Entity, Level } from './entity';
 import { clauseText } from './filterEdit';
-import { l4Columns, l4Metrics, type ColumnSchema } from './schema.gen';
-import { metric } from './metrics';
-import { formatMoment } from './time';
+import { hasField, layerSchemas, type Layer } from './layer';
+import { isMetric, metric } from './metrics';
+import type { ColumnSchema } from './schema.gen';
+import { formatMoment, formatMomentMs } from './time';
 import { formatExact, formatValue } from './units';
 
 export type FlowValue = string | number | null | undefined;
@@ -58,15 +60,43 @@ export function flowNumber(row: FlowFields, name: string): number | null {
 }
 
 /** Means of samples, which stand beside the stored sums. */
-const means = ['rtt_us', 'jitter_us', 'connect_us'] as const;
+const means: Record<Layer, readonly string[]> = {
+  l4: ['rtt_us', 'jitter_us', 'connect_us'],
+  l7: [],
+  dns: [],
+};
 
-/** Rows have no id of their own: their identity columns and window are one. */
-const identity = l4Columns
-  .filter((column) => column.unit === 'none' || column.name === 'window_start_ms')
-  .map((column) => column.name);
+/** A request began at a moment, a flow's numbers are those of a window. */
+export function formatTime(layer: Layer, ms: number): string {
+  return layer === 'l7' ? formatMomentMs(ms) : formatMoment(ms);
+}
 
-export function flowKey(row: FlowFields): string {
-  return identity.map((name) => row[name] ?? '').join('|');
+/** When the row's window or request began. */
+export function flowTimeMs(layer: Layer, row: FlowFields): number | null {
+  const column = layerSchemas[layer].rowColumns.find(({ type }) => type === 'timestamp_ms');
+  return column ? flowNumber(row, column.name) : null;
+}
+
+/**
+ * A key for each row. Rows have no id of their own: their identity columns and time are one, and
+ * where several requests share all of these, their turn among them.
+ */
+export function flowKeys(layer: Layer, rows: readonly FlowFields[]): string[] {
+  const identity = layerSchemas[layer].rowColumns
+    .filter((column) => column.unit === 'none' || column.type === 'timestamp_ms')
+    .map((column) => column.name);
+  const seen = new Map<string, number>();
+  return rows.map((row) => {
+    const key = identity.map((name) => row[name] ?? '').join('|');
+    const turn = seen.get(key) ?? 0;
+    seen.set(key, turn + 1);
+    return turn === 0 ? key : `${key}#${turn}`;
+  });
+}
+
+/** How many requests the rows stand for: their weights together. */
+export function requestsBehind(rows: readonly FlowFields[]): number {
+  return rows.reduce((sum, row) => sum + (flowNumber(row, 'weight') ?? 1), 0);
 }
 
 export interface FlowFact {
@@ -84,35 +114,36 @@ export interface FlowFacts {
   facts: FlowFact[];
 }
 
-const notFilterable = new Set(['window_start_ms', 'window_ms']);
-
 function factLabel(name: string): string {
-  const known = l4Metrics.find((item) => item.name === name);
-  if (known) return known.label;
+  if (isMetric(name)) return metric(name).label;
   const text = name.replace(/^(local|remote)_|_ms$/g, '').replaceAll('_', ' ');
-  return text.replace(/\b(ip|pid|rtt|us|ms)\b/g, (word) =>
-    word === 'us' ? 'µs' : word === 'ms' ? 'ms' : word.toUpperCase(),
-  );
+  return text
+    .replace(/\b(ip|pid|rtt|us|ms)\b/g, (word) =>
+      word === 'us' ? 'µs' : word === 'ms' ? 'ms' : word.toUpperCase(),
+    )
+    .replace(/^grpc\b/, 'gRPC');
 }
 
-function fact(row: FlowFields, column: ColumnSchema): FlowFact | null {
+function fact(layer: Layer, row: FlowFields, column: ColumnSchema): FlowFact | null {
   const value = row[column.name];
   const text = words(value);
   if (text === null) return null;
   const isTime = column.type === 'timestamp_ms' && typeof value === 'number';
   const isMeasure = typeof value === 'number' && column.unit !== 'none';
-  const clause = notFilterable.has(column.name) || isMeasure ? null : clauseText(column.name, text);
+  // The template of a path is what `path` means wherever requests are summed up.
+  const field = column.name === 'template' ? 'path' : column.name;
+  const isFilterable = !isTime && !isMeasure && hasField(layer, 'rows', field);
   return {
     column: column.name,
     label: factLabel(column.name),
-    text: isTime ? formatMoment(value) : isMeasure ? formatValue(value, column.unit) : text,
+    text: isTime ? formatTime(layer, value) : isMeasure ? formatValue(value, column.unit) : text,
     exact: isTime
       ? new Date(value).toISOString()
       : isMeasure
         ? formatExact(value, column.unit)
         : text,
     doc: column.doc,
-    clause,
+    clause: isFilterable ? clauseText(field, text) : null,
   };
 }
 
@@ -130,11 +161,19 @@ function meanFact(row: FlowFields, name: string): FlowFact | null {
   };
 }
 
+/** By whom and where a request was seen: what a flow has the same of. */
+const observed = new Set(
+  layerSchemas.l7.rowColumns
+    .map(({ name }) => name)
+    .filter((name) => layerSchemas.l4.rowColumns.some((column) => column.name === name)),
+);
+
 /** Everything that is known of a row, grouped; what is not known is left out. */
-export function flowFacts(row: FlowFields): FlowFacts[] {
+export function flowFacts(layer: Layer, row: FlowFields): FlowFacts[] {
+  const columns = layerSchemas[layer].rowColumns;
   const group = (title: string, takes: (column: ColumnSchema) => boolean): FlowFacts => ({
     title,
-    facts: l4Columns.filter(takes).flatMap((column) => fact(row, column) ?? []),
+    facts: columns.filter(takes).flatMap((column) => fact(layer, row, column) ?? []),
   });
   const isMeasure = (column: ColumnSchema) =>
     ['bytes', 'packets', 'count', 'microseconds'].includes(column.unit);
@@ -142,9 +181,13 @@ export function flowFacts(row: FlowFields): FlowFacts[] {
     'Measured',
     (column) => isMeasure(column) && !/_us_sum$|_samples$/.test(column.name),
   );
-  numbers.facts.push(...means.flatMap((name) => meanFact(row, name) ?? []));
+  numbers.facts.push(...means[layer].flatMap((name) => meanFact(row, name) ?? []));
+  const isEnd = (column: ColumnSchema) => /^(local|remote)_/.test(column.name);
+  const isOwn = (column: ColumnSchema) => !isMeasure(column) && !isEnd(column);
+  const isObserved = (column: ColumnSchema) => layer === 'l7' && observed.has(column.name);
   const groups = [
-    group('Flow', (column) => !isMeasure(column) && !/^(local|remote)_/.test(column.name)),
+    group(layer === 'l7' ? 'Request' : 'Flow', (c) => isOwn(c) && !isObserved(c)),
+    group('Observation', (c) => isOwn(c) && isObserved(c)),
     group('Local end', (column) => column.name.startsWith('local_')),
     group('Remote end', (column) => column.name.startsWith('remote_')),
     numbers,

@@ -1,8 +1,11 @@
 // Metrics by name: what the schema says of each, and how it is shown. Pure.
-import { l4Metrics, type MetricSchema } from './schema.gen';
+import { layers, layerSchemas, type Layer } from './layer';
+import type { MetricSchema } from './schema.gen';
 import { formatExact, formatRate, formatValue } from './units';
 
-const byName = new Map(l4Metrics.map((metric) => [metric.name, metric]));
+const byName = new Map(
+  layers.flatMap((layer) => layerSchemas[layer].metrics.map((metric) => [metric.name, metric])),
+);
 
 /** How values of several windows become one, as far as showing them is concerned. */
 export type MetricShape = 'total' | 'gauge' | 'mean';
@@ -17,9 +20,15 @@ export function isMetric(name: string): boolean {
   return byName.has(name);
 }
 
+/** Whether the metric is one of the layer's. */
+export function isLayerMetric(layer: Layer, name: string): boolean {
+  return layerSchemas[layer].metrics.some((known) => known.name === name);
+}
+
 export function metricShape(name: string): MetricShape {
   if (name === 'active_connections') return 'gauge';
-  return metric(name).unit === 'microseconds' ? 'mean' : 'total';
+  const { unit } = metric(name);
+  return unit === 'microseconds' || unit === 'ratio' ? 'mean' : 'total';
 }
 
 export function formatMetric(name: string, value: number | null | undefined): string {
@@ -30,10 +39,13 @@ export function formatMetricExact(name: string, value: number | null | undefined
   return formatExact(value, metric(name).unit);
 }
 
-/** Bytes and packets are drawn per second, so that a wider step does not look like more. */
+/** Counts that are read as a rate: requests, by class of status too, and lookups. */
+const countedPerSecond = /^(requests|status_\dxx|unanswered|dns_queries)$/;
+
+/** What comes in a stream is drawn per second, so that a wider step does not look like more. */
 export function isDrawnAsRate(name: string): boolean {
   const { unit } = metric(name);
-  return unit === 'bytes' || unit === 'packets';
+  return unit === 'bytes' || unit === 'packets' || countedPerSecond.test(name);
 }
 
 export function formatDrawn(name: string, value: number | null | undefined): string {
@@ -49,13 +61,24 @@ export const connectFailures: readonly string[] = [
   'connect_failed_other',
 ];
 
-/** What the fill menu of the map and the details' charts offer, in reading order. */
-export const fillMetrics: readonly string[] = [
-  'rtt_us',
-  'jitter_us',
-  'retransmits',
-  'connections',
-  'closures',
-  'bytes_sent',
-  'bytes_received',
-];
+/** What the fill menu of the map offers first, in reading order; the first one is the default. */
+export const fillMetrics: Record<Layer, readonly string[]> = {
+  l4: [
+    'rtt_us',
+    'jitter_us',
+    'retransmits',
+    'connections',
+    'closures',
+    'bytes_sent',
+    'bytes_received',
+  ],
+  l7: ['response_us', 'error_rate', 'requests_per_s'],
+  dns: ['dns_us', 'dns_failures', 'dns_timeouts', 'dns_queries'],
+};
+
+/** What tells how much of a layer's work someone does. */
+export const volumeMetric: Record<Layer, string> = {
+  l4: 'bytes_sent',
+  l7: 'requests',
+  dns: 'dns_queries',
+};

@@ -1,6 +1,6 @@
 // The quick filters at the left: which fields stand in which section, in which order. Pure.
 import { fieldDoc } from './fields';
-import { l4Fields } from './schema.gen';
+import { layerSchemas, type Layer } from './layer';
 import type { Level } from './entity';
 
 export interface FilterField {
@@ -34,6 +34,12 @@ const labels: Record<string, string> = {
   deployment: 'Workload',
   workload_kind: 'Workload kind',
   family: 'IP version',
+  path: 'Path template',
+  grpc_status: 'gRPC status',
+  trace_id: 'Trace id',
+  dns_name: 'Name',
+  dns_type: 'Record type',
+  rcode: 'Answer code',
 };
 
 /** The most asked for first; the rest follow in the schema's order. */
@@ -43,8 +49,8 @@ function label(column: string): string {
   return labels[column] ?? column.charAt(0).toUpperCase() + column.slice(1).replaceAll('_', ' ');
 }
 
-function sideFields(side: 'client' | 'server', hasCluster: boolean): FilterField[] {
-  const fields = l4Fields.filter((field) => {
+function sideFields(layer: Layer, side: 'client' | 'server', hasCluster: boolean): FilterField[] {
+  const fields = layerSchemas[layer].fields.sums.filter((field) => {
     return field.side === side && field.is_key && (hasCluster || !clusterColumns.has(field.column));
   });
   const place = (column: string) => {
@@ -57,25 +63,53 @@ function sideFields(side: 'client' | 'server', hasCluster: boolean): FilterField
     .map(({ field }) => ({ name: field.name, label: label(field.column), doc: fieldDoc(field) }));
 }
 
-function named(names: readonly string[]): FilterField[] {
+function named(layer: Layer, names: readonly string[]): FilterField[] {
   return names.flatMap((name) => {
-    const field = l4Fields.find((known) => known.name === name);
+    const field = layerSchemas[layer].fields.sums.find((known) => known.name === name);
     return field ? [{ name, label: label(field.column), doc: fieldDoc(field) }] : [];
   });
 }
 
-export function quickFilterSections(levels: readonly Level[]): FilterSection[] {
+/** What only this layer can be asked; L4 has its directions and protocols instead. */
+const ownFields: Record<Layer, { title: string; names: readonly string[] }> = {
+  l4: { title: '', names: [] },
+  l7: {
+    title: 'Request',
+    names: ['protocol', 'method', 'status', 'grpc_status', 'path', 'encryption'],
+  },
+  dns: { title: 'Lookup', names: ['dns_name', 'dns_type', 'rcode'] },
+};
+
+const observation: Record<Layer, readonly string[]> = {
+  l4: ['family', 'agent', 'netns'],
+  l7: ['direction', 'family', 'agent', 'netns'],
+  dns: ['direction', 'transport', 'family', 'agent', 'netns'],
+};
+
+export function quickFilterSections(layer: Layer, levels: readonly Level[]): FilterSection[] {
   const hasCluster = levels.includes('pod');
+  const own = ownFields[layer];
   return [
-    { id: 'either', title: 'Either end', fields: named(['host', 'process', 'pid']) },
-    { id: 'client', title: 'Client', fields: sideFields('client', hasCluster) },
-    { id: 'server', title: 'Server', fields: sideFields('server', hasCluster) },
-    { id: 'flow', title: 'Observation', fields: named(['family', 'agent', 'netns']) },
-  ];
+    { id: 'own', title: own.title, fields: named(layer, own.names) },
+    { id: 'either', title: 'Either end', fields: named(layer, ['host', 'process', 'pid']) },
+    { id: 'client', title: 'Client', fields: sideFields(layer, 'client', hasCluster) },
+    { id: 'server', title: 'Server', fields: sideFields(layer, 'server', hasCluster) },
+    { id: 'flow', title: 'Observation', fields: named(layer, observation[layer]) },
+  ].filter(({ fields }) => fields.length > 0);
 }
 
 /** Open until someone closes them. */
-export const openAtFirst: readonly string[] = ['client_process', 'server_process', 'server_port'];
+export const openAtFirst: readonly string[] = [
+  'protocol',
+  'method',
+  'status',
+  'path',
+  'dns_type',
+  'rcode',
+  'client_process',
+  'server_process',
+  'server_port',
+];
 
 export const directions = ['outgoing', 'incoming'] as const;
 export const transports = [null, 'tcp', 'udp'] as const;

@@ -14,6 +14,7 @@ describe('the address bar', () => {
     { from: 'now-2h', to: 'now-1h', level: 'host', perspective: 'client' },
     { filter: 'server_port:443 -client_process:"two words" a:(b OR c)', sort: '-bytes_sent' },
     { every: 0, compare: 'previous', by: 'ip', depth: 2 },
+    { layer: 'l7', list: 'groups', details: 'host:a', details_layer: 'dns' },
     { details: 'process:web/a%7Cb|external:2001:db8::1' },
   ])('%j survives the way there and back', (search) => {
     expect(decodeSearch(parseSearch(stringifySearch({ ...search })))).toEqual(search);
@@ -35,12 +36,19 @@ describe('the address bar', () => {
     const search: ViewSearch = {
       from: 'now-1h',
       level: 'host',
+      layer: 'l7',
       filter: 'a:b',
+      list: 'groups',
       sort: 'client',
       details: 'host:a',
       every: 30,
     };
-    expect(sharedSearch(search)).toEqual({ from: 'now-1h', level: 'host', filter: 'a:b' });
+    expect(sharedSearch(search)).toEqual({
+      from: 'now-1h',
+      level: 'host',
+      layer: 'l7',
+      filter: 'a:b',
+    });
   });
 });
 

@@ -1,17 +1,20 @@
 // The state of a view as it stands in the address bar. Pure.
 // A key is present only when someone chose something; a page supplies its own defaults.
 import { allLevels, type Level } from './entity';
+import { filterForLayer, layers, type Asked, type Layer } from './layer';
 import { resolveBound } from './time';
 
 export type Perspective = 'merged' | 'client' | 'server' | 'both';
-export type Layer = 'l4';
 export type ConnectionsBy = 'ip_port' | 'ip';
+/** `groups`: request paths at L7, names in DNS. */
+export type SummaryList = 'groups';
 
 /** What the address bar may hold; the map's keys stand at the end. */
 export interface ViewSearch {
   from?: string;
   to?: string;
   level?: Level;
+  layer?: Layer;
   perspective?: Perspective;
   filter?: string;
   /** Metric or column name, `-` in front for largest first. */
@@ -19,12 +22,16 @@ export interface ViewSearch {
   /** Seconds between automatic refreshes; 0 is off. */
   every?: number;
   compare?: 'previous';
+  /** What the summary lists: pairs of client and server unless said otherwise. */
+  list?: SummaryList;
   /** What the flows' histogram is stacked by. */
   stack?: string;
   /** What the flows' histogram shows. */
   shown?: string;
   /** What the details drawer shows; see details.ts. */
   details?: string;
+  /** The layer in the details drawer, where it is not the page's. */
+  details_layer?: Layer;
   by?: ConnectionsBy;
   fill?: string;
   /** Custom intervals of the fill metric, `low..high`. */
@@ -72,14 +79,17 @@ export function decodeSearch(raw: Record<string, unknown>): ViewSearch {
     from: bound(raw['from']),
     to: bound(raw['to']),
     level: oneOf(allLevels, raw['level']),
+    layer: oneOf(layers, raw['layer']),
     perspective: oneOf(perspectives, raw['perspective']),
     filter: text(raw['filter']),
     sort: text(raw['sort']),
     every: every !== undefined && refreshChoices.includes(every) ? every : undefined,
     compare: oneOf(['previous'], raw['compare']),
+    list: oneOf(['groups'], raw['list']),
     stack: text(raw['stack']),
     shown: text(raw['shown']),
     details: text(raw['details']),
+    details_layer: oneOf(layers, raw['details_layer']),
     by: oneOf(['ip_port', 'ip'], raw['by']),
     fill: text(raw['fill']),
     range: text(raw['range']),
@@ -115,6 +125,46 @@ export function parseSearch(query: string): Record<string, string> {
 
 /** What stays when someone goes to another page: the question, not the page's own settings. */
 export function sharedSearch(search: ViewSearch): ViewSearch {
-  const { from, to, level, perspective, filter } = search;
-  return dropAbsent({ from, to, level, perspective, filter });
+  const { from, to, level, layer, perspective, filter } = search;
+  return dropAbsent({ from, to, level, layer, perspective, filter });
+}
+
+/** A Service is asked for its requests first; processes and hosts for their traffic. */
+export function layerOf({ layer, level }: Pick<ViewSearch, 'layer' | 'level'>): Layer {
+  return layer ?? (level === 'service' ? 'l7' : 'l4');
+}
+
+/** Flows are single rows; all other pages show sums. */
+export function askedBy(path: string): Asked {
+  return path === '/flows' ? 'rows' : 'sums';
+}
+
+/** The question on another page: without the conditions that can only be answered here. */
+export function searchFor(path: string): (search: ViewSearch) => ViewSearch {
+  return (search) => {
+    const filter = filterForLayer(search.filter ?? '', layerOf(search), askedBy(path));
+    return dropAbsent({ ...sharedSearch(search), filter: filter === '' ? undefined : filter });
+  };
+}
+
+/** The same question to the rows: of DNS, whose lookups are not kept one by one, its connections. */
+export function rowsSearch(search: ViewSearch): ViewSearch {
+  if (layerOf(search) !== 'dns') return searchFor('/flows')(search);
+  return dropAbsent({ ...sharedSearch(search), ...toLayer('l4', search.filter ?? '', 'rows') });
+}
+
+/** The change of address that another layer is: what only the old one can answer goes. */
+export function toLayer(layer: Layer, filter: string, asked: Asked): ViewSearch {
+  const kept = filterForLayer(filter, layer, asked);
+  return {
+    layer,
+    filter: kept === '' ? undefined : kept,
+    sort: undefined,
+    list: undefined,
+    stack: undefined,
+    shown: undefined,
+    fill: undefined,
+    range: undefined,
+    details_layer: undefined,
+  };
 }

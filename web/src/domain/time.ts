@@ -159,6 +159,11 @@ export function formatMoment(ms: number): string {
   return `${day.format(ms)} ${clock.format(ms)}`;
 }
 
+/** `21 Nov 14:03:20.061`, for what happens at a moment rather than in a window. */
+export function formatMomentMs(ms: number): string {
+  return `${formatMoment(ms)}.${String(Math.floor(ms) % 1000).padStart(3, '0')}`;
+}
+
 /** The viewer's zone first, then UTC: what a time shows when pointed at. */
 export function formatMomentExact(ms: number): string {
   return `${formatMoment(ms)} local · ${new Date(ms).toISOString().replace('.000Z', 'Z')}`;

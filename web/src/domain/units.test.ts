@@ -7,6 +7,7 @@ import {
   formatExact,
   formatMicros,
   formatRate,
+  formatRatio,
   formatValue,
   plural,
 } from './units';
@@ -48,6 +49,21 @@ describe('numbers', () => {
     [172_800_000, '2 d'],
     [93_784_000, '1 d 2 h'],
   ])('%d ms long', (ms, text) => expect(formatDuration(ms)).toBe(text));
+
+  it.each([
+    [0, '0 %'],
+    [0.00001, '<0.01 %'],
+    [0.0123, '1.23 %'],
+    [0.999, '99.9 %'],
+    [1, '100 %'],
+  ])('a share of %d', (ratio, text) => expect(formatRatio(ratio)).toBe(text));
+
+  it('shares and rates have their signs', () => {
+    expect(formatValue(0.05, 'ratio')).toBe('5 %');
+    expect(formatExact(0.012345, 'ratio')).toBe('1.235 %');
+    expect(formatValue(1250, 'per_second')).toBe('1.25 k/s');
+    expect(formatExact(1250.5, 'per_second')).toBe('1,250.5 per second');
+  });
 
   it('what is not known is not 0', () => {
     expect(formatValue(null, 'bytes')).toBe('–');

@@ -41,6 +41,12 @@ export function formatMicros(micros: number): string {
   return formatDuration(micros / 1e3);
 }
 
+/** A share of one as a percentage; what is too little to be written is not 0. */
+export function formatRatio(ratio: number): string {
+  const text = threeDigits(ratio * 100);
+  return text === '0' && ratio > 0 ? '<0.01 %' : `${text} %`;
+}
+
 /** A length of time in at most two units: `45 s`, `20 min`, `1 h 30 min`, `2 d`. */
 export function formatDuration(ms: number): string {
   const units: readonly [string, number][] = [
@@ -71,6 +77,10 @@ export function formatValue(value: number | null | undefined, unit: Unit): strin
       return formatMicros(value);
     case 'milliseconds':
       return formatMicros(value * 1000);
+    case 'ratio':
+      return formatRatio(value);
+    case 'per_second':
+      return `${formatCount(value)}/s`;
     default:
       return formatCount(value);
   }
@@ -89,6 +99,8 @@ const unitNames: Record<Unit, string> = {
   count: '',
   microseconds: 'µs',
   milliseconds: 'ms',
+  ratio: '%',
+  per_second: 'per second',
 };
 
 const exactNumber = new Intl.NumberFormat('en-US', { maximumFractionDigits: 3 });
@@ -96,7 +108,8 @@ const exactNumber = new Intl.NumberFormat('en-US', { maximumFractionDigits: 3 })
 /** Every digit, grouped: `1,240,113 bytes`. */
 export function formatExact(value: number | null | undefined, unit: Unit): string {
   if (value === null || value === undefined) return 'not known';
-  return `${exactNumber.format(value)} ${unitNames[unit]}`.trim();
+  const shown = unit === 'ratio' ? value * 100 : value;
+  return `${exactNumber.format(shown)} ${unitNames[unit]}`.trim();
 }
 
 /** `+12 %`, `-3.4 %`, `×14`, `new` where there was nothing, null where nothing can be said. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { everything, amongNodes, both, touched } from './emphasis';
 import { buildModel, edgeKey } from './model';
+import { buildScene } from './scene';
 import { answer, key, model } from './testing';
 
 describe('buildModel', () => {
@@ -28,6 +29,19 @@ describe('buildModel', () => {
     const built = buildModel({ ...given, nodes });
     expect(built.nodes[0]).toMatchObject({ inbound: 2, traffic: 3 });
     expect(built.edges[0]).toMatchObject({ sent: 7, received: 11 });
+  });
+
+  it('of requests: both follow them, and nothing comes back', () => {
+    const metrics = { requests: 7, bytes_received: 11 };
+    const given = answer('a>b', () => metrics);
+    const nodes = given.nodes.map((node) => ({ ...node, metrics: { requests: 9 } }));
+    const built = buildModel({ ...given, nodes }, 'l7');
+    expect(built.nodes[0]).toMatchObject({ inbound: 9, traffic: 9 });
+    expect(built.edges[0]).toMatchObject({ sent: 7, received: 0 });
+    const fill = { metric: 'requests', bounds: null };
+    expect(buildScene(built, {}, fill, () => false).lines.map((line) => line.hasArrow)).toEqual([
+      true,
+    ]);
   });
 
   it('leaves out an edge whose end is not among the nodes', () => {

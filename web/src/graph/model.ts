@@ -1,6 +1,7 @@
 // The map as a graph: nodes, edges and who touches whom, made from one answer of the API.
 // Pure. Knows nothing of positions, colours or the screen.
 import type { Entity } from '../domain/entity';
+import type { Layer } from '../domain/layer';
 
 export type Metrics = Readonly<Record<string, number | null | undefined>>;
 
@@ -21,8 +22,9 @@ export interface MapNode {
   metrics: Metrics;
   group: string | null;
   side: Side;
-  /** Bytes that arrived at this node, and bytes in both directions, over all it did. */
+  /** What its size follows: bytes that arrived at L4; its requests, or queries, otherwise. */
   inbound: number;
+  /** All it did: bytes in both directions, requests, or queries. */
   traffic: number;
   /** Indexes into `MapModel.edges`: where the node is the client, and where it is the server. */
   out: number[];
@@ -35,12 +37,22 @@ export interface MapEdge {
   client: string;
   server: string;
   metrics: Metrics;
+  /** Bytes each way at L4; requests or queries, which go one way, otherwise. */
   sent: number;
   received: number;
   isSelf: boolean;
 }
 
+/** What sizes and widths stand for. */
+export interface Volume {
+  /** Metric whose name and unit they have. */
+  metric: string;
+  /** Whether something comes back that is drawn by itself. */
+  isTwoWay: boolean;
+}
+
 export interface MapModel {
+  volume: Volume;
   nodes: readonly MapNode[];
   edges: readonly MapEdge[];
   byKey: ReadonlyMap<string, MapNode>;
@@ -59,51 +71,65 @@ export function isExternal(entity: Pick<Entity, 'kind'>): boolean {
   return entity.kind === 'external' || entity.kind === 'external_group';
 }
 
+interface Amounts {
+  sent: number;
+  received: number;
+}
+
+const volumes: Record<Layer, Volume> = {
+  l4: { metric: 'bytes_sent', isTwoWay: true },
+  l7: { metric: 'requests', isTwoWay: false },
+  dns: { metric: 'dns_queries', isTwoWay: false },
+};
+
+function amounts({ metric, isTwoWay }: Volume, metrics: Metrics): Amounts {
+  const received = isTwoWay ? (metrics['bytes_received'] ?? 0) : 0;
+  return { sent: metrics[metric] ?? 0, received };
+}
+
 /**
  * Nodes come out ordered by key, so that equal answers give equal models whatever order they
  * arrived in. An edge whose end is not among the nodes is left out: it cannot be drawn.
  */
-export function buildModel(answer: MapAnswer): MapModel {
-  const nodes = answer.nodes.map(({ key, entity, metrics, group }): MapNode => ({
-    key,
-    entity,
-    metrics,
-    group: group ?? null,
-    side: 'inside',
-    inbound: metrics['bytes_received'] ?? 0,
-    traffic: (metrics['bytes_received'] ?? 0) + (metrics['bytes_sent'] ?? 0),
-    out: [],
-    in: [],
-  }));
+export function buildModel(answer: MapAnswer, layer: Layer = 'l4'): MapModel {
+  const volume = volumes[layer];
+  const nodes = answer.nodes.map(({ key, entity, metrics, group }): MapNode => {
+    const { sent, received } = amounts(volume, metrics);
+    return {
+      key,
+      entity,
+      metrics,
+      group: group ?? null,
+      side: 'inside',
+      inbound: volume.isTwoWay ? received : sent,
+      traffic: sent + received,
+      out: [],
+      in: [],
+    };
+  });
   nodes.sort((a, b) => compareKeys(a.key, b.key));
   const byKey = new Map(nodes.map((node) => [node.key, node]));
   const edges: MapEdge[] = [];
   for (const { client, server, metrics } of answer.edges) {
     const from = byKey.get(client);
     const to = byKey.get(server);
-    if (from && to) edges.push(connect(from, to, metrics, edges.length));
+    if (!from || !to) continue;
+    from.out.push(edges.length);
+    to.in.push(edges.length);
+    edges.push({
+      key: edgeKey(from.key, to.key),
+      index: edges.length,
+      client: from.key,
+      server: to.key,
+      metrics,
+      ...amounts(volume, metrics),
+      isSelf: from === to,
+    });
   }
   for (const node of nodes) node.side = sideOf(node);
   const edgeByKey = new Map(edges.map((edge) => [edge.key, edge]));
   const groups = new Map(answer.groups.map(({ id, name }) => [id, name]));
-  return { nodes, edges, byKey, edgeByKey, groups };
-}
-
-function connect(from: MapNode, to: MapNode, metrics: Metrics, index: number): MapEdge {
-  const sent = metrics['bytes_sent'] ?? 0;
-  const received = metrics['bytes_received'] ?? 0;
-  from.out.push(index);
-  to.in.push(index);
-  return {
-    key: edgeKey(from.key, to.key),
-    index,
-    client: from.key,
-    server: to.key,
-    metrics,
-    sent,
-    received,
-    isSelf: from === to,
-  };
+  return { volume, nodes, edges, byKey, edgeByKey, groups };
 }
 
 /** What lies outside stands at the right where it is called, at the left where it only calls. */

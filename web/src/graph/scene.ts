@@ -9,6 +9,11 @@ import { lineWidth, logScale, nodeRadius, type LogScale } from './scale';
 /** More pairs than this are drawn with one line each instead of two. */
 export const pairsWithTwoLinesMax = 1500;
 
+/** Whether what came back has a line of its own. */
+export function hasTwoLines({ volume, edges }: MapModel): boolean {
+  return volume.isTwoWay && edges.length <= pairsWithTwoLinesMax;
+}
+
 export type Shape = 'circle' | 'square' | 'hexagon';
 
 export interface SceneNode {
@@ -89,7 +94,7 @@ export function buildScene(
     nodeRadius,
   );
   const flows = model.edges.flatMap((edge) => [edge.sent, edge.received]);
-  const isSingle = model.edges.length > pairsWithTwoLinesMax;
+  const isSingle = !hasTwoLines(model);
   const widths = isSingle ? model.edges.map((edge) => edge.sent + edge.received) : flows;
   const width = logScale(widths, lineWidth);
   const places = new Set(model.nodes.map((node) => entityQualifier(node.entity)).filter(Boolean));

@@ -1,18 +1,17 @@
 // The analysis charts above a list or in the details: one question, several small charts that share
 // their cursor; dragging over any of them chooses that time.
-import { Skeleton } from '@mantine/core';
 import { useId, useMemo } from 'react';
 import type { Scope } from '../api/questions';
 import type { Metrics } from '../api/types';
-import { chartMetrics, l4Charts } from '../domain/chart';
+import { chartMetrics } from '../domain/chart';
+import { layerCharts } from '../domain/layerCharts';
 import { absoluteRange, previousRange } from '../domain/time';
 import { useSeries } from '../state/queries';
 import { useView } from '../state/view';
-import { ChartCard } from './ChartCard';
+import { ChartCard, ChartSkeleton } from './ChartCard';
+import { GroupedCard } from './GroupedCard';
 import { Failure } from './States';
 import classes from './AnalysisCharts.module.css';
-
-const metrics = chartMetrics(l4Charts);
 
 /** Shorter than this a drag was a slip of the hand. */
 const zoomMinMs = 2_000;
@@ -34,6 +33,8 @@ export function AnalysisCharts({
 }: AnalysisChartsProps) {
   const { setView } = useView();
   const syncKey = useId();
+  const charts = layerCharts[scope.layer];
+  const metrics = useMemo(() => chartMetrics(charts), [charts]);
   const series = useSeries(scope, { metrics }, { every });
   const window = series.data?.window;
   const earlier = useMemo(() => (window ? previousRange(window) : null), [window]);
@@ -45,39 +46,30 @@ export function AnalysisCharts({
   const zoom = (fromMs: number, toMs: number) => {
     if (toMs - fromMs >= zoomMinMs) setView(absoluteRange(fromMs, toMs));
   };
-  if (series.error && !series.data) {
-    return (
-      <Failure
-        compact
-        error={series.error}
-        what="The charts"
-        onRetry={() => void series.refetch()}
-      />
-    );
+  const { data, error } = series;
+  if (error && !data) {
+    const retry = () => void series.refetch();
+    return <Failure compact error={error} what="The charts" onRetry={retry} />;
   }
-  const { data } = series;
+  const shared = { syncKey, onZoom: zoom };
   return (
     <div
       className={classes.grid}
       data-narrow={narrow || undefined}
       data-dimmed={series.isPlaceholderData || undefined}
     >
-      {l4Charts.map((spec) =>
-        data ? (
+      {charts.map((spec) =>
+        spec.groups ? (
+          <GroupedCard key={spec.id} {...{ spec, scope, every, ...shared }} groups={spec.groups} />
+        ) : data ? (
           <ChartCard
             key={spec.id}
-            spec={spec}
+            {...{ spec, totals, ...shared }}
             answer={data}
-            totals={totals}
             before={compare ? before.data : undefined}
-            syncKey={syncKey}
-            onZoom={zoom}
           />
         ) : (
-          <div key={spec.id} className={classes.skeleton} aria-busy="true">
-            <Skeleton height={10} width={70} />
-            <Skeleton height={78} mt={22} />
-          </div>
+          <ChartSkeleton key={spec.id} />
         ),
       )}
     </div>

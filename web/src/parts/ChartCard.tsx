@@ -1,7 +1,7 @@
 // A chart with its title and legend. The legend shows the value over the whole time, and the value
 // under the cursor while there is one.
 import { useMemo, useState } from 'react';
-import { useComputedColorScheme } from '@mantine/core';
+import { Skeleton, useComputedColorScheme } from '@mantine/core';
 import type { Metrics, SeriesAnswer } from '../api/types';
 import { seriesColor } from '../base/palette';
 import {
@@ -11,6 +11,7 @@ import {
   stackLines,
   type ChartSpec,
   type DrawnLine,
+  type LineSpec,
 } from '../domain/chart';
 import { formatDrawn, formatMetric, formatMetricExact, isDrawnAsRate } from '../domain/metrics';
 import { formatClock, formatMoment } from '../domain/time';
@@ -29,23 +30,27 @@ export interface ChartCardProps {
   onZoom: (fromMs: number, toMs: number) => void;
 }
 
-function valuesOf(answer: SeriesAnswer, metric: string): (number | null)[] {
-  const values = answer.series[0]?.metrics[metric] ?? answer.times_ms.map(() => null);
-  return drawnValues(metric, values, answer.step_s);
+function unitOf({ unitOf: given, metric }: LineSpec): string {
+  return given ?? metric;
+}
+
+function valuesOf(answer: SeriesAnswer, line: LineSpec): (number | null)[] {
+  const values = answer.series[0]?.metrics[line.metric] ?? answer.times_ms.map(() => null);
+  return drawnValues(unitOf(line), values, answer.step_s);
 }
 
 export function ChartCard(props: ChartCardProps) {
   const { spec, answer, before, totals, height = 88 } = props;
   const [cursor, setCursor] = useState<number | null>(null);
   const lines = useMemo(
-    () => stackLines(spec.lines.map((line) => ({ ...line, own: valuesOf(answer, line.metric) }))),
+    () => stackLines(spec.lines.map((line) => ({ ...line, own: valuesOf(answer, line) }))),
     [spec, answer],
   );
   const ghosts = useMemo(() => {
     if (!before) return undefined;
     const own = spec.lines.map((line) => ({
       ...line,
-      own: alignTo(answer.times_ms.length, valuesOf(before, line.metric)),
+      own: alignTo(answer.times_ms.length, valuesOf(before, line)),
     }));
     return stackLines(own).map((line) => line.drawn);
   }, [spec, before, answer.times_ms.length]);
@@ -86,6 +91,16 @@ export function ChartCard(props: ChartCardProps) {
   );
 }
 
+/** In place of a chart whose values are on their way. */
+export function ChartSkeleton() {
+  return (
+    <div className={classes.skeleton} aria-busy="true">
+      <Skeleton height={10} width={70} />
+      <Skeleton height={78} mt={22} />
+    </div>
+  );
+}
+
 /** Where there are more lines, those with nothing in them are not told. */
 const legendLinesMax = 3;
 
@@ -99,19 +114,19 @@ function Legend({ lines, totals, cursor }: LegendProps) {
   const scheme = useComputedColorScheme('light');
   const told = lines.filter((line) => lines.length <= legendLinesMax || totals?.[line.metric]);
   return (
-    <dl className={classes.legend}>
+    <dl className={classes.legend} data-many={told.length >= legendLinesMax || undefined}>
       {(told.length > 0 ? told : lines.slice(0, legendLinesMax)).map((line) => {
         const total = totals?.[line.metric];
         const text =
           cursor === null
-            ? formatMetric(line.metric, total)
-            : formatDrawn(line.metric, line.own[cursor]);
+            ? formatMetric(unitOf(line), total)
+            : formatDrawn(unitOf(line), line.own[cursor]);
         const shape = line.kind === 'bar' ? 'bar' : 'line';
         return (
           <div
             key={line.metric}
             className={classes.entry}
-            title={`${line.metric}: ${formatMetricExact(line.metric, total)}${isDrawnAsRate(line.metric) ? ', drawn per second' : ''}`}
+            title={`${line.metric}: ${formatMetricExact(unitOf(line), total)}${isDrawnAsRate(unitOf(line)) ? ', drawn per second' : ''}`}
           >
             <dt>
               {(line.kind === 'bar' || line.kind === 'line') && (

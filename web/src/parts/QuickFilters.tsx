@@ -1,5 +1,5 @@
-// The quick filters at the left of a list: direction and protocol, then every field with its values
-// and their counts. A click edits the filter's text; the text moves the marks.
+// The quick filters at the left of a list: direction and protocol or what else the layer is asked
+// first, then every field with its values and their counts. A click edits the filter's text; the text moves the marks.
 import { Button } from '@mantine/core';
 import { IconX } from '@tabler/icons-react';
 import { readChips, removeChip } from '../domain/filterEdit';
@@ -11,14 +11,17 @@ import { FacetField } from './FacetField';
 import classes from './QuickFilters.module.css';
 
 export function QuickFilters() {
-  const sections = quickFilterSections(useLevels());
+  const { layer } = useView().view;
+  const sections = quickFilterSections(layer, useLevels());
   return (
     <div className={classes.rail}>
       <Chips />
-      <section className={classes.section} aria-label="Direction and protocol">
-        <h2 className={classes.heading}>Direction and protocol</h2>
-        <DirectionMatrix />
-      </section>
+      {layer === 'l4' && (
+        <section className={classes.section} aria-label="Direction and protocol">
+          <h2 className={classes.heading}>Direction and protocol</h2>
+          <DirectionMatrix />
+        </section>
+      )}
       {sections.map((section) => (
         <section key={section.id} className={classes.section} aria-label={section.title}>
           <h2 className={classes.heading}>{section.title}</h2>

@@ -1,14 +1,9 @@
-// Questions to the API as hooks: the last answer stays while the next one loads, a question that
-// nobody waits for any more is cancelled, a refused one is asked once.
-import {
-  keepPreviousData,
-  QueryClient,
-  useInfiniteQuery,
-  useQuery,
-  useQueryClient,
-} from '@tanstack/react-query';
+// Questions to the API as hooks: the last answer of the layer stays while the next one loads, a
+// question that nobody waits for any more is cancelled, a refused one is asked once.
+import { QueryClient, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback } from 'react';
 import { Problem } from '../api/client';
+import { filterForLayer } from '../domain/layer';
 import * as questions from '../api/questions';
 import type { Scope } from '../api/questions';
 
@@ -40,6 +35,14 @@ function interval({ every }: Polling): number | false {
   return every ? every * 1000 : false;
 }
 
+/** The answer before, unless it was of another layer: that has none of the metrics shown now. */
+function lastOf({ layer }: Scope) {
+  return <T>(before: T | undefined, query: { queryKey: readonly unknown[] } | undefined) => {
+    const asked = query?.queryKey[2] as Scope | undefined;
+    return asked?.layer === layer ? before : undefined;
+  };
+}
+
 export function useSummary(
   scope: Scope,
   options: Omit<questions.SummaryOptions, 'limit' | 'offset'>,
@@ -58,7 +61,7 @@ export function useSummary(
       const loaded = pages.reduce((sum, page) => sum + page.rows.length, 0);
       return last.rows.length > 0 && loaded < last.total ? loaded : undefined;
     },
-    placeholderData: keepPreviousData,
+    placeholderData: lastOf(scope),
     refetchInterval: interval(polling),
   });
 }
@@ -71,7 +74,7 @@ export function useSeries(
   return useQuery({
     queryKey: ['weir', 'series', scope, options],
     queryFn: ({ signal }) => questions.fetchSeries(scope, options, signal),
-    placeholderData: keepPreviousData,
+    placeholderData: lastOf(scope),
     refetchInterval: interval(polling),
     enabled: polling.enabled ?? true,
   });
@@ -82,10 +85,12 @@ export function useFacets(
   fields: readonly string[],
   polling: Polling & { enabled?: boolean } = {},
 ) {
+  // Values are counted in the sums, beside single rows too.
+  const asked = { ...scope, filter: filterForLayer(scope.filter, scope.layer) };
   return useQuery({
-    queryKey: ['weir', 'facets', scope, fields],
-    queryFn: ({ signal }) => questions.fetchFacets(scope, fields, facetValuesMax, signal),
-    placeholderData: keepPreviousData,
+    queryKey: ['weir', 'facets', asked, fields],
+    queryFn: ({ signal }) => questions.fetchFacets(asked, fields, facetValuesMax, signal),
+    placeholderData: lastOf(scope),
     refetchInterval: interval(polling),
     enabled: (polling.enabled ?? true) && fields.length > 0,
   });
@@ -95,7 +100,7 @@ export function useMap(scope: Scope, options: questions.MapOptions, polling: Pol
   return useQuery({
     queryKey: ['weir', 'map', scope, options],
     queryFn: ({ signal }) => questions.fetchMap(scope, options, signal),
-    placeholderData: keepPreviousData,
+    placeholderData: lastOf(scope),
     refetchInterval: interval(polling),
   });
 }
@@ -107,7 +112,7 @@ export function useFlows(scope: Scope, polling: Polling = {}) {
       questions.fetchFlows(scope, { limit: flowPageRows, cursor: pageParam }, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.next_cursor ?? undefined,
-    placeholderData: keepPreviousData,
+    placeholderData: lastOf(scope),
     refetchInterval: interval(polling),
   });
 }
@@ -120,7 +125,7 @@ export function useHistogram(
   return useQuery({
     queryKey: ['weir', 'histogram', scope, options],
     queryFn: ({ signal }) => questions.fetchHistogram(scope, options, signal),
-    placeholderData: keepPreviousData,
+    placeholderData: lastOf(scope),
     refetchInterval: interval(polling),
   });
 }
@@ -133,7 +138,7 @@ export function useConnections(
   return useQuery({
     queryKey: ['weir', 'connections', scope, options],
     queryFn: ({ signal }) => questions.fetchConnections(scope, options, signal),
-    placeholderData: keepPreviousData,
+    placeholderData: lastOf(scope),
     refetchInterval: interval(polling),
   });
 }

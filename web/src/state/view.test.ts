@@ -5,6 +5,8 @@ describe('a view', () => {
   it.each([
     ['/summary', {}, { from: 'now-15m', to: 'now', every: 0 }],
     ['/flows', {}, { from: 'now-15m', every: 30 }],
+    ['/summary', { level: 'service' as const }, { layer: 'l7' }],
+    ['/summary', { level: 'host' as const }, { layer: 'l4' }],
     ['/map', {}, { from: 'now-15m' }],
     ['/map', { level: 'host' as const }, { from: 'now-48h' }],
   ])('%s with %j has its own defaults', (path, search, expected) => {

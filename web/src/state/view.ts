@@ -3,7 +3,14 @@ import { useCallback, useMemo } from 'react';
 import { useNavigate, useRouterState } from '@tanstack/react-router';
 import type { Scope } from '../api/questions';
 import type { Level } from '../domain/entity';
-import { decodeSearch, type Perspective, type ViewSearch } from '../domain/search';
+import type { Asked, Layer } from '../domain/layer';
+import {
+  askedBy,
+  decodeSearch,
+  layerOf,
+  type Perspective,
+  type ViewSearch,
+} from '../domain/search';
 import type { TimeRange } from '../domain/time';
 
 /** A view with every shared setting decided. */
@@ -11,6 +18,7 @@ export interface View extends ViewSearch {
   from: string;
   to: string;
   level: Level;
+  layer: Layer;
   perspective: Perspective;
   filter: string;
 }
@@ -28,6 +36,7 @@ export function completeView(search: ViewSearch, path: string): View {
   return {
     to: 'now',
     level: 'process',
+    layer: layerOf(search),
     perspective: 'merged',
     filter: '',
     ...pageDefaults(path, search.level),
@@ -43,6 +52,8 @@ export interface ViewControls {
   scope: Scope;
   range: TimeRange;
   path: string;
+  /** Whether the page shows sums or single rows. */
+  asked: Asked;
   /** Changes the address; `undefined` takes a key away. `replace` leaves no step in history. */
   setView: (patch: ViewSearch, options?: { replace?: boolean }) => void;
 }
@@ -71,11 +82,12 @@ export function useView(): ViewControls {
       from: view.from,
       to: view.to,
       level: view.level,
+      layer: view.layer,
       perspective: view.perspective,
       filter: view.filter.trim(),
     }),
-    [view.from, view.to, view.level, view.perspective, view.filter],
+    [view.from, view.to, view.level, view.layer, view.perspective, view.filter],
   );
   const range = useMemo(() => ({ from: view.from, to: view.to }), [view.from, view.to]);
-  return { view, search, scope, range, path, setView };
+  return { view, search, scope, range, path, asked: askedBy(path), setView };
 }

@@ -2,20 +2,25 @@
 import { SegmentedControl } from '@mantine/core';
 import { useNavigate } from '@tanstack/react-router';
 import type { ConnectionRow, ConnectionsAnswer } from '../../api/types';
-import { connectionColumns, type ColumnDef } from '../../domain/columns';
+import type { ColumnDef } from '../../domain/columns';
 import { addressText } from '../../domain/flow';
+import type { Layer } from '../../domain/layer';
 import { isMetric } from '../../domain/metrics';
+import { rowsSearch } from '../../domain/search';
+import { connectionColumns } from '../../domain/tableColumns';
 import { plural } from '../../domain/units';
 import { ColumnSettings } from '../../parts/ColumnSettings';
 import { DataTable } from '../../parts/DataTable';
-import { ExportMenu } from '../../parts/ExportMenu';
+import { ExportMenu, type ExportTable } from '../../parts/ExportMenu';
 import { MetricValue } from '../../parts/MetricValue';
 import { useColumnChoice } from '../../state/columnChoice';
 import { useView } from '../../state/view';
 import classes from './details.module.css';
 
 /** What the API is asked for. */
-export const connectionMetrics = connectionColumns.map((column) => column.id).filter(isMetric);
+export function connectionMetrics(layer: Layer): string[] {
+  return connectionColumns[layer].map((column) => column.id).filter(isMetric);
+}
 
 function remote(row: ConnectionRow): string {
   return addressText(row.ip, row.port);
@@ -31,14 +36,29 @@ function textOf(row: ConnectionRow, id: string): string | null {
   return row.transport ?? null;
 }
 
-export function Connections({ answer, dimmed }: { answer: ConnectionsAnswer; dimmed: boolean }) {
-  const { view, setView } = useView();
+interface ConnectionsProps {
+  layer: Layer;
+  answer: ConnectionsAnswer;
+  dimmed: boolean;
+}
+
+export function Connections({ layer, answer, dimmed }: ConnectionsProps) {
+  const { view } = useView();
   const navigate = useNavigate();
-  const columns = useColumnChoice('connections', connectionColumns);
+  const columns = useColumnChoice(
+    layer === 'l4' ? 'connections' : `connections.${layer}`,
+    connectionColumns[layer],
+  );
   const openFlows = (row: ConnectionRow) =>
     void navigate({
       to: '/flows',
-      search: { from: view.from, to: view.to, level: view.level, filter: row.filter },
+      search: rowsSearch({
+        from: view.from,
+        to: view.to,
+        level: view.level,
+        layer,
+        filter: row.filter,
+      }),
     });
   const cell = (row: ConnectionRow, column: ColumnDef) =>
     isMetric(column.id) ? (
@@ -53,28 +73,12 @@ export function Connections({ answer, dimmed }: { answer: ConnectionsAnswer; dim
           Connections
           <span className={classes.headingNote}>{leftNote(answer.rows.length, answer.left)}</span>
         </h3>
-        <SegmentedControl
-          aria-label="Rows of connections"
-          value={view.by ?? 'ip_port'}
-          onChange={(value) =>
-            setView({ by: value === 'ip' ? 'ip' : undefined }, { replace: true })
-          }
-          data={[
-            { value: 'ip_port', label: 'IP and port' },
-            { value: 'ip', label: 'IP' },
-          ]}
-        />
+        <RowsSwitch />
         <ColumnSettings columns={columns} />
         <ExportMenu
           what="connections"
           note="The rows shown, exact values"
-          load={() => {
-            const header = ['direction', 'remote', 'transport', ...connectionMetrics];
-            const cells = answer.rows.map((row) =>
-              header.map((id) => (isMetric(id) ? row.metrics[id] : textOf(row, id))),
-            );
-            return Promise.resolve({ header, rows: cells, json: answer });
-          }}
+          load={() => Promise.resolve(exported(layer, answer))}
         />
       </div>
       {answer.rows.length === 0 ? (
@@ -94,6 +98,29 @@ export function Connections({ answer, dimmed }: { answer: ConnectionsAnswer; dim
       )}
     </section>
   );
+}
+
+function RowsSwitch() {
+  const { view, setView } = useView();
+  return (
+    <SegmentedControl
+      aria-label="Rows of connections"
+      value={view.by ?? 'ip_port'}
+      onChange={(value) => setView({ by: value === 'ip' ? 'ip' : undefined }, { replace: true })}
+      data={[
+        { value: 'ip_port', label: 'IP and port' },
+        { value: 'ip', label: 'IP' },
+      ]}
+    />
+  );
+}
+
+function exported(layer: Layer, answer: ConnectionsAnswer): ExportTable {
+  const header = ['direction', 'remote', 'transport', ...connectionMetrics(layer)];
+  const rows = answer.rows.map((row) =>
+    header.map((id) => (isMetric(id) ? row.metrics[id] : textOf(row, id))),
+  );
+  return { header, rows, json: answer };
 }
 
 function leftNote(shown: number, left: number): string {

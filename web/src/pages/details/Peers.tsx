@@ -3,7 +3,8 @@ import { IconArrowDownLeft, IconArrowUpRight } from '@tabler/icons-react';
 import type { SummaryAnswer } from '../../api/types';
 import { encodeDetails, type EntityRef } from '../../domain/details';
 import { entityKey } from '../../domain/entity';
-import { formatMetric } from '../../domain/metrics';
+import type { Layer } from '../../domain/layer';
+import { formatMetric, metric } from '../../domain/metrics';
 import { plural } from '../../domain/units';
 import { EntityLabel } from '../../parts/EntityLabel';
 import { useView } from '../../state/view';
@@ -11,7 +12,32 @@ import classes from './details.module.css';
 
 const peersMax = 8;
 
-export function Peers({ entity, answer }: { entity: EntityRef; answer: SummaryAnswer }) {
+/** What is told of each peer, with what stands before and behind the number. */
+const told: Record<Layer, readonly (readonly [metric: string, before: string, after: string])[]> = {
+  l4: [
+    ['bytes_sent', '↑ ', ''],
+    ['bytes_received', '↓ ', ''],
+    ['rtt_us', '', ''],
+  ],
+  l7: [
+    ['requests', '', ' req'],
+    ['error_rate', '', ' errors'],
+    ['response_us', '', ''],
+  ],
+  dns: [
+    ['dns_queries', '', ' lookups'],
+    ['dns_failures', '', ' failed'],
+    ['dns_us', '', ''],
+  ],
+};
+
+interface PeersProps {
+  layer: Layer;
+  entity: EntityRef;
+  answer: SummaryAnswer;
+}
+
+export function Peers({ layer, entity, answer }: PeersProps) {
   const { setView } = useView();
   const key = entityKey(entity);
   if (answer.rows.length === 0) return null;
@@ -37,15 +63,11 @@ export function Peers({ entity, answer }: { entity: EntityRef; answer: SummaryAn
                 <span className={classes.peerName}>
                   <EntityLabel entity={peer} link={false} />
                 </span>
-                <span className={classes.peerValue}>
-                  ↑ {formatMetric('bytes_sent', row.metrics['bytes_sent'])}
-                </span>
-                <span className={classes.peerValue}>
-                  ↓ {formatMetric('bytes_received', row.metrics['bytes_received'])}
-                </span>
-                <span className={classes.peerValue}>
-                  {formatMetric('rtt_us', row.metrics['rtt_us'])}
-                </span>
+                {told[layer].map(([name, before, after]) => (
+                  <span key={name} className={classes.peerValue} title={metric(name).label}>
+                    {before + formatMetric(name, row.metrics[name]) + after}
+                  </span>
+                ))}
               </button>
             </li>
           );

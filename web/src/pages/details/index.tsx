@@ -5,16 +5,21 @@ import { Link } from '@tanstack/react-router';
 import { useMemo, useState } from 'react';
 import type { Scope } from '../../api/questions';
 import { decodeDetails, type Details } from '../../domain/details';
+import type { Layer } from '../../domain/layer';
+import { volumeMetric } from '../../domain/metrics';
+import { rowsSearch, type ViewSearch } from '../../domain/search';
 import { AnalysisCharts } from '../../parts/AnalysisCharts';
 import { IncompleteMark } from '../../parts/IncompleteMark';
+import { LayerSwitch } from '../../parts/LayerSwitch';
 import { Failure } from '../../parts/States';
 import { useConnections, useSummary } from '../../state/queries';
 import { useView } from '../../state/view';
+import { AskedFor } from './AskedFor';
 import { connectionMetrics, Connections } from './Connections';
 import { DetailsHeader } from './DetailsHeader';
 import { Peers } from './Peers';
 import { ResizeEdge, useDrawerWidth } from './ResizeEdge';
-import { detailsMetrics, endsOf } from './question';
+import { detailsMetrics, endsOf, scopeOfLayer } from './question';
 import { Tiles } from './Tiles';
 import classes from './details.module.css';
 
@@ -35,10 +40,16 @@ export default function DetailsDrawer() {
 }
 
 function DetailsBody({ details }: { details: Details }) {
-  const { scope, view, setView } = useView();
+  const { scope: pageScope, view, setView } = useView();
+  const layer = view.details_layer ?? view.layer;
+  const scope = useMemo(() => scopeOfLayer(pageScope, layer), [pageScope, layer]);
   const options = useMemo(
-    () => ({ ...endsOf(details), by: view.by ?? ('ip_port' as const), metrics: connectionMetrics }),
-    [details, view.by],
+    () => ({
+      ...endsOf(details),
+      by: view.by ?? ('ip_port' as const),
+      metrics: connectionMetrics(layer),
+    }),
+    [details, view.by, layer],
   );
   const connections = useConnections(scope, options, { every: view.every });
   // Which flows belong to an entity, with its fall-backs, is the server's to say.
@@ -46,8 +57,20 @@ function DetailsBody({ details }: { details: Details }) {
   const close = () => setView({ details: undefined });
   return (
     <>
-      <DetailsHeader details={details} actions={<Actions filter={filter} onClose={close} />} />
-      <div className={classes.scroll}>
+      <DetailsHeader
+        details={details}
+        actions={<Actions layer={layer} filter={filter} onClose={close} />}
+      />
+      <div className={classes.scroll} key={layer}>
+        <div className={classes.layers}>
+          <LayerSwitch
+            label="Layer of the details"
+            value={layer}
+            onChange={(next) =>
+              setView({ details_layer: next === view.layer ? undefined : next }, { replace: true })
+            }
+          />
+        </div>
         {scope.filter !== '' && (
           <p className={classes.filterNote}>
             Narrowed by the page’s filter <code>{scope.filter}</code>
@@ -56,10 +79,14 @@ function DetailsBody({ details }: { details: Details }) {
         {filter === undefined ? (
           <Waiting connections={connections} />
         ) : (
-          <Measured details={details} filter={filter} />
+          <Measured details={details} scope={scope} filter={filter} />
         )}
         {connections.data && (
-          <Connections answer={connections.data} dimmed={connections.isPlaceholderData} />
+          <Connections
+            layer={layer}
+            answer={connections.data}
+            dimmed={connections.isPlaceholderData}
+          />
         )}
       </div>
     </>
@@ -84,10 +111,20 @@ function Waiting({ connections }: { connections: ReturnType<typeof useConnection
   );
 }
 
-function Measured({ details, filter }: { details: Details; filter: string }) {
-  const { scope, view } = useView();
+interface MeasuredProps {
+  details: Details;
+  scope: Scope;
+  filter: string;
+}
+
+function Measured({ details, scope, filter }: MeasuredProps) {
+  const { view } = useView();
+  const { layer } = scope;
   const narrowed = useMemo<Scope>(() => ({ ...scope, filter }), [scope, filter]);
-  const options = useMemo(() => ({ metrics: detailsMetrics, sort: '-bytes_sent' }), []);
+  const options = useMemo(
+    () => ({ metrics: detailsMetrics[layer], sort: `-${volumeMetric[layer]}` }),
+    [layer],
+  );
   const summary = useSummary(narrowed, options, { every: view.every });
   const first = summary.data?.pages[0];
   return (
@@ -103,18 +140,27 @@ function Measured({ details, filter }: { details: Details; filter: string }) {
           onRetry={() => void summary.refetch()}
         />
       ) : (
-        <Tiles totals={first?.totals} />
+        <Tiles layer={layer} totals={first?.totals} />
       )}
       <section className={classes.section}>
         <h3 className={classes.heading}>Analysis</h3>
         <AnalysisCharts scope={narrowed} totals={first?.totals} every={view.every} narrow />
       </section>
-      {details.kind === 'entity' && first && <Peers entity={details.entity} answer={first} />}
+      {layer !== 'l4' && <AskedFor layer={layer} scope={narrowed} />}
+      {details.kind === 'entity' && first && (
+        <Peers layer={layer} entity={details.entity} answer={first} />
+      )}
     </>
   );
 }
 
-function Actions({ filter, onClose }: { filter: string | undefined; onClose: () => void }) {
+interface ActionsProps {
+  layer: Layer;
+  filter: string | undefined;
+  onClose: () => void;
+}
+
+function Actions({ layer, filter, onClose }: ActionsProps) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {
     await navigator.clipboard.writeText(window.location.href);
@@ -125,14 +171,7 @@ function Actions({ filter, onClose }: { filter: string | undefined; onClose: () 
       <Button
         component={Link}
         to="/flows"
-        search={
-          ((previous: object) => ({
-            ...previous,
-            filter,
-            details: undefined,
-            sort: undefined,
-          })) as never
-        }
+        search={((previous: ViewSearch) => rowsSearch({ ...previous, layer, filter })) as never}
         variant="default"
         size="compact-sm"
         disabled={filter === undefined}

@@ -1,10 +1,11 @@
-// Everything known about one flow row; each fact can be filtered for or out.
+// Everything known about one flow or request; each fact can be filtered for or out.
 import { ActionIcon, Button, Tooltip } from '@mantine/core';
 import { IconFilterMinus, IconFilterPlus } from '@tabler/icons-react';
 import { useNavigate } from '@tanstack/react-router';
 import type { FlowRow } from '../../api/types';
 import { encodeDetails } from '../../domain/details';
 import { addClauses } from '../../domain/filterEdit';
+import { searchFor, type ViewSearch } from '../../domain/search';
 import { flowEnds, flowFacts, type FlowFact } from '../../domain/flow';
 import { CopyButton } from '../../parts/EntityLabel';
 import { useView } from '../../state/view';
@@ -27,7 +28,8 @@ export function FlowDetails({ row }: { row: FlowRow }) {
           onClick={() =>
             void navigate({
               to: '/summary',
-              search: (previous: object) => ({ ...previous, details }) as never,
+              search: (previous: ViewSearch) =>
+                ({ ...searchFor('/summary')(previous), details }) as never,
             })
           }
         >
@@ -35,7 +37,7 @@ export function FlowDetails({ row }: { row: FlowRow }) {
         </Button>
       </div>
       <div className={classes.groups}>
-        {flowFacts(row).map((group) => (
+        {flowFacts(view.layer, row).map((group) => (
           <section key={group.title}>
             <h4 className={classes.groupTitle}>{group.title}</h4>
             <dl className={classes.facts}>

@@ -1,15 +1,17 @@
-// The line above the flow rows: how many are loaded, whether new ones come, what can be done.
+// The line above the rows: how many are loaded, whether new ones come, what can be done.
 import { Button } from '@mantine/core';
 import { IconPlayerPauseFilled, IconPlayerPlayFilled } from '@tabler/icons-react';
 import { fetchFlows } from '../../api/questions';
 import type { FlowRow } from '../../api/types';
 import type { FlowFields } from '../../domain/flow';
-import { l4Columns } from '../../domain/schema.gen';
+import { layerSchemas } from '../../domain/layer';
 import { formatDuration, plural } from '../../domain/units';
 import { ColumnSettings } from '../../parts/ColumnSettings';
 import { ExportMenu, type ExportTable } from '../../parts/ExportMenu';
 import { IncompleteMark } from '../../parts/IncompleteMark';
 import { RailToggle } from '../../parts/ListLayout';
+import { LayerTabs } from './LayerTabs';
+import { SampleMark } from './SampleMark';
 import type { ColumnControls } from '../../state/columnChoice';
 import type { useFlows } from '../../state/queries';
 import { useView } from '../../state/view';
@@ -38,7 +40,7 @@ export function FlowsBar({ flows, rows, columns, held, onResume }: FlowsBarProps
       all.push(...answer.rows);
       cursor = answer.next_cursor ?? undefined;
     } while (cursor !== undefined && all.length < exportRowsMax);
-    const header = l4Columns.map((column) => column.name);
+    const header = layerSchemas[scope.layer].rowColumns.map((column) => column.name);
     return {
       header,
       rows: all.map((row: FlowFields) => header.map((name) => row[name])),
@@ -48,21 +50,23 @@ export function FlowsBar({ flows, rows, columns, held, onResume }: FlowsBarProps
   return (
     <div className={classes.bar}>
       <RailToggle />
+      <LayerTabs />
       <div className={classes.count} aria-live="polite">
         {flows.data && (
           <strong>
-            {plural(rows.length, 'flow row')}
+            {plural(rows.length, scope.layer === 'l7' ? 'request' : 'flow row')}
             {flows.hasNextPage ? ' loaded' : ''}
           </strong>
         )}
         <span className={classes.muted}>newest first</span>
+        <SampleMark rows={rows} />
         <IncompleteMark incomplete={flows.data?.pages[0]?.incomplete} />
       </div>
       <div className={classes.spacer} />
       <LiveButton held={held} onResume={onResume} />
       <ColumnSettings columns={columns} />
       <ExportMenu
-        what="flows"
+        what={scope.layer === 'l7' ? 'requests' : 'flows'}
         note={`The newest ${exportRowsMax.toLocaleString('en-US')} rows, every column`}
         load={load}
       />

@@ -1,27 +1,32 @@
-// The flow rows: newest first, more as one scrolls, each opening to everything known about it.
-import { Button } from '@mantine/core';
-import {
-  IconArrowDownLeft,
-  IconArrowUpRight,
-  IconFilterOff,
-  IconQuestionMark,
-  IconTimelineEventX,
-} from '@tabler/icons-react';
-import { useCallback } from 'react';
+// Flows or requests: newest first, more as one scrolls, each opening to everything known about it.
+import { IconArrowDownLeft, IconArrowUpRight, IconQuestionMark } from '@tabler/icons-react';
+import { useCallback, useMemo } from 'react';
 import type { FlowRow } from '../../api/types';
 import type { ColumnDef } from '../../domain/columns';
 import type { Level } from '../../domain/entity';
-import { flowEnds, flowKey, flowNumber, type FlowEnd, type FlowFields } from '../../domain/flow';
+import {
+  flowEnds,
+  flowKeys,
+  flowNumber,
+  flowTimeMs,
+  formatTime,
+  type FlowEnd,
+  type FlowFields,
+} from '../../domain/flow';
+import type { Layer } from '../../domain/layer';
 import { isMetric } from '../../domain/metrics';
-import { formatMoment, formatMomentExact } from '../../domain/time';
+import type { RequestEnd } from '../../domain/status';
+import { formatMomentExact } from '../../domain/time';
 import { DataTable } from '../../parts/DataTable';
 import { EntityLabel } from '../../parts/EntityLabel';
 import { MetricValue } from '../../parts/MetricValue';
-import { Empty, Failure, TableSkeleton } from '../../parts/States';
+import { Failure, TableSkeleton } from '../../parts/States';
+import { StatusMark } from '../../parts/StatusMark';
 import type { ColumnControls } from '../../state/columnChoice';
 import type { useFlows } from '../../state/queries';
 import { useView } from '../../state/view';
 import { FlowDetails } from './FlowDetails';
+import { NoFlows } from './NoFlows';
 import classes from './flows.module.css';
 
 interface FlowsTableProps {
@@ -34,14 +39,20 @@ interface FlowsTableProps {
 }
 
 export function FlowsTable({ flows, rows, columns, opened, onToggle, onAtTop }: FlowsTableProps) {
-  const { level } = useView().view;
+  const { level, layer } = useView().view;
+  const keys = useMemo(() => {
+    const all = flowKeys(layer, rows);
+    return new Map(rows.map((row, index) => [row, all[index] ?? '']));
+  }, [layer, rows]);
+  const keyOf = (row: FlowRow) => keys.get(row) ?? '';
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = flows;
   const onEnd = useCallback(() => {
     if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
   }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
 
   if (flows.error && !flows.data) {
-    return <Failure error={flows.error} what="The flows" onRetry={() => void flows.refetch()} />;
+    const what = layer === 'l7' ? 'The requests' : 'The flows';
+    return <Failure error={flows.error} what={what} onRetry={() => void flows.refetch()} />;
   }
   if (!flows.data) return <TableSkeleton />;
   if (rows.length === 0) return <NoFlows />;
@@ -56,12 +67,12 @@ export function FlowsTable({ flows, rows, columns, opened, onToggle, onAtTop }: 
         />
       )}
       <DataTable
-        label="Network flows"
+        label={layer === 'l7' ? 'Requests' : 'Network flows'}
         columns={columns}
         rows={rows}
-        rowKey={flowKey}
-        cell={(row, column) => flowCell(row, column, level)}
-        onOpen={(row) => onToggle(flowKey(row))}
+        rowKey={keyOf}
+        cell={(row, column) => flowCell(row, column, level, layer)}
+        onOpen={(row) => onToggle(keyOf(row))}
         expanded={{ keys: opened, render: (row) => <FlowDetails row={row} /> }}
         onEnd={onEnd}
         onAtTop={onAtTop}
@@ -78,10 +89,11 @@ export function FlowsTable({ flows, rows, columns, opened, onToggle, onAtTop }: 
   );
 }
 
-function flowCell(row: FlowFields, column: ColumnDef, level: Level) {
-  if (column.id === 'time') return <TimeCell row={row} />;
+function flowCell(row: FlowFields, column: ColumnDef, level: Level, layer: Layer) {
+  if (column.id === 'time') return <TimeCell row={row} layer={layer} />;
+  if (layer === 'l7' && column.id === 'status') return <StatusMark end={endOf(row)} />;
   if (column.id === 'client' || column.id === 'server')
-    return <EndCell end={flowEnds(row, level)[column.id]} />;
+    return <EndCell end={endCell(row, level, layer, column.id)} />;
   if (column.id === 'direction')
     return <DirectionCell direction={String(row['direction'] ?? 'unknown')} />;
   if (column.numeric) {
@@ -95,16 +107,35 @@ function flowCell(row: FlowFields, column: ColumnDef, level: Level) {
   return value === null || value === undefined ? (
     <span className={classes.absent}>–</span>
   ) : (
-    <span className={classes.text}>{value}</span>
+    <span className={classes.text} title={String(value)}>
+      {value}
+    </span>
   );
 }
 
-function TimeCell({ row }: { row: FlowFields }) {
-  const ms = row['window_start_ms'];
-  if (typeof ms !== 'number') return null;
+/** Who asked whom is told by name at L7: of the addresses only the server's port says more. */
+function endCell(row: FlowFields, level: Level, layer: Layer, side: 'client' | 'server'): FlowEnd {
+  const end = flowEnds(row, level)[side];
+  if (layer === 'l4') return end;
+  const port = side === 'server' ? flowNumber(row, 'server_port') : null;
+  return { ...end, address: port === null ? end.entity.name : `${end.entity.name}:${port}` };
+}
+
+function endOf(row: FlowFields): RequestEnd {
+  const outcome = row['outcome'];
+  return {
+    status: flowNumber(row, 'status'),
+    grpcStatus: flowNumber(row, 'grpc_status'),
+    outcome: typeof outcome === 'string' ? outcome : null,
+  };
+}
+
+function TimeCell({ row, layer }: { row: FlowFields; layer: Layer }) {
+  const ms = flowTimeMs(layer, row);
+  if (ms === null) return null;
   return (
     <time dateTime={new Date(ms).toISOString()} title={formatMomentExact(ms)}>
-      {formatMoment(ms)}
+      {formatTime(layer, ms)}
     </time>
   );
 }
@@ -133,30 +164,5 @@ function DirectionCell({ direction }: { direction: string }) {
       <Arrow size={13} stroke={1.7} aria-hidden />
       {direction}
     </span>
-  );
-}
-
-function NoFlows() {
-  const { view, setView } = useView();
-  const filtered = view.filter !== '';
-  return (
-    <Empty
-      icon={filtered ? IconFilterOff : IconTimelineEventX}
-      title={filtered ? 'No flow matches the filter' : 'No flows in this time'}
-      action={
-        <Button
-          variant="default"
-          onClick={() =>
-            setView(filtered ? { filter: undefined } : { from: 'now-1h', to: undefined })
-          }
-        >
-          {filtered ? 'Clear the filter' : 'Show the last hour'}
-        </Button>
-      }
-    >
-      {filtered
-        ? 'Widen the time, or take a condition away.'
-        : 'Rows arrive at the end of each window of 10 seconds. Make some traffic, or widen the time.'}
-    </Empty>
   );
 }

@@ -1,6 +1,9 @@
-// Network flow data: every flow row of the time, newest first, under a histogram of the same.
+// Network flow data: every flow of the time, or single requests, newest first, under a histogram of
+// the same.
 import { useCallback, useMemo, useState } from 'react';
-import { flowColumns } from '../../domain/columns';
+import type { FlowRow } from '../../api/types';
+import type { Layer } from '../../domain/layer';
+import { flowColumns } from '../../domain/tableColumns';
 import { ListLayout } from '../../parts/ListLayout';
 import { useColumnChoice } from '../../state/columnChoice';
 import { useFlows } from '../../state/queries';
@@ -8,18 +11,31 @@ import { useView } from '../../state/view';
 import { FlowsBar } from './FlowsBar';
 import { FlowsTable } from './FlowsTable';
 import { Histogram } from './Histogram';
+import { NoSingleQueries } from './NoSingleQueries';
 import classes from './flows.module.css';
 
 export default function FlowsPage() {
+  const { layer } = useView().view;
+  return (
+    <ListLayout>
+      {layer === 'dns' ? <NoSingleQueries /> : <Rows key={layer} layer={layer} />}
+    </ListLayout>
+  );
+}
+
+function Rows({ layer }: { layer: Layer }) {
   const { view, scope } = useView();
-  const columns = useColumnChoice('flows', flowColumns);
+  const columns = useColumnChoice(layer === 'l4' ? 'flows' : `flows.${layer}`, flowColumns[layer]);
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   const [atTop, setAtTop] = useState(true);
   // New rows would push away what someone reads: they wait until the reader is back at the top.
   const reading = !atTop || opened.size > 0;
   const every = reading ? 0 : (view.every ?? 0);
   const flows = useFlows(scope, { every });
-  const rows = useMemo(() => flows.data?.pages.flatMap((page) => page.rows) ?? [], [flows.data]);
+  const rows = useMemo(
+    () => flows.data?.pages.flatMap<FlowRow>((page) => page.rows) ?? [],
+    [flows.data],
+  );
   const toggle = useCallback((key: string) => {
     setOpened((before) => {
       const after = new Set(before);
@@ -28,7 +44,7 @@ export default function FlowsPage() {
     });
   }, []);
   return (
-    <ListLayout>
+    <>
       <div className={classes.histogram}>
         <Histogram every={every} />
       </div>
@@ -47,6 +63,6 @@ export default function FlowsPage() {
         onToggle={toggle}
         onAtTop={setAtTop}
       />
-    </ListLayout>
+    </>
   );
 }

@@ -1,8 +1,8 @@
 // Left of the map: which metric colours it, in which intervals, and what sizes and marks mean.
 import { Select, Switch } from '@mantine/core';
 import { useMemo } from 'react';
+import { layerSchemas, type Layer } from '../../domain/layer';
 import { fillMetrics, formatMetric, isMetric, metric } from '../../domain/metrics';
-import { l4Metrics } from '../../domain/schema.gen';
 import {
   automaticBounds,
   boundsText,
@@ -17,6 +17,7 @@ import { StepMark } from './StepMark';
 import classes from './FillPanel.module.css';
 
 export interface FillPanelProps {
+  layer: Layer;
   fill: string;
   values: readonly (number | null)[];
   bounds: Bounds | null;
@@ -25,23 +26,22 @@ export interface FillPanelProps {
   onBounds: (range: string | undefined) => void;
 }
 
-const choices = [
-  { group: 'Common', items: fillMetrics.map(choice) },
-  {
-    group: 'More',
-    items: l4Metrics
-      .map((m) => m.name)
-      .filter((name) => !fillMetrics.includes(name))
-      .map(choice),
-  },
-];
+function choicesOf(layer: Layer) {
+  const common = fillMetrics[layer];
+  const more = layerSchemas[layer].metrics.map(({ name }) => name);
+  return [
+    { group: 'Common', items: common.map(choice) },
+    { group: 'More', items: more.filter((name) => !common.includes(name)).map(choice) },
+  ];
+}
 
 function choice(name: string) {
   return { value: name, label: metric(name).label };
 }
 
 export function FillPanel(props: FillPanelProps) {
-  const { fill, bounds, isCustom, values, onFill, onBounds } = props;
+  const { layer, fill, bounds, isCustom, values, onFill, onBounds } = props;
+  const choices = useMemo(() => choicesOf(layer), [layer]);
   const change = (next: Bounds) => onBounds(boundsText(next));
   const toggle = (on: boolean) => {
     const start = bounds ?? automaticBounds(values) ?? [0, 1, 2, 3, 4, 5];

@@ -1,31 +1,41 @@
 // What sizes, widths and shapes mean, with the figures at both ends of each scale.
 import { kindLabels, type EntityKind } from '../../domain/entity';
-import { formatBytes } from '../../domain/units';
-import { pairsWithTwoLinesMax, type Scene } from '../../graph/scene';
+import { formatMetric } from '../../domain/metrics';
+import type { MapModel } from '../../graph/model';
+import { hasTwoLines, type Scene } from '../../graph/scene';
 import type { LogScale } from '../../graph/scale';
 import { EntityIcon } from '../../parts/EntityLabel';
 import classes from './FillPanel.module.css';
 
-export function Legend({ scene, pairs }: { scene: Scene; pairs: number }) {
+/** What size and width stand for, by the metric that gives them. */
+const words: Record<string, { size: string; width: string; none: string }> = {
+  bytes_sent: { size: 'traffic in', width: 'bytes of the pair', none: 'no traffic' },
+  requests: { size: 'requests', width: 'requests', none: 'no requests' },
+  dns_queries: { size: 'lookups', width: 'lookups', none: 'no lookups' },
+};
+
+export function Legend({ scene, model }: { scene: Scene; model: MapModel }) {
   const kinds = [...new Set(scene.nodes.map((node) => node.kind))].sort();
-  const hasTwoLines = pairs <= pairsWithTwoLinesMax;
+  const isTwice = hasTwoLines(model);
+  const { metric } = model.volume;
+  const { size = '', width = '', none = '' } = words[metric] ?? {};
   return (
     <section className={classes.legend} aria-label="Legend">
-      <h3>Size: traffic in</h3>
-      <ScaleRow scale={scene.radius}>
+      <h3>Size: {size}</h3>
+      <ScaleRow scale={scene.radius} metric={metric} none={none}>
         <circle cx="8" cy="12" r="4" />
         <circle cx="26" cy="12" r="7" />
         <circle cx="50" cy="12" r="11" />
       </ScaleRow>
-      <h3>Width: {hasTwoLines ? 'bytes each way' : 'bytes of the pair'}</h3>
-      <ScaleRow scale={scene.width}>
+      <h3>Width: {isTwice ? 'bytes each way' : width}</h3>
+      <ScaleRow scale={scene.width} metric={metric} none={none}>
         <path d="M2 6h58" strokeWidth="1" />
         <path d="M2 12h58" strokeWidth="3" />
         <path d="M2 19h58" strokeWidth="6" />
       </ScaleRow>
       <p className={classes.note}>
         Both scales are logarithmic. The arrow points at who was called
-        {hasTwoLines ? '; the line without one is what came back.' : '.'}
+        {isTwice ? '; the line without one is what came back.' : '.'}
       </p>
       <ul className={classes.kinds}>
         {kinds.map((kind) => (
@@ -44,15 +54,21 @@ const kindNames: Partial<Record<EntityKind, string>> = {
   external_group: 'Internet or private, folded',
 };
 
-function ScaleRow({ scale, children }: { scale: LogScale; children: React.ReactNode }) {
+interface ScaleRowProps {
+  scale: LogScale;
+  metric: string;
+  none: string;
+  children: React.ReactNode;
+}
+
+function ScaleRow({ scale, metric, none, children }: ScaleRowProps) {
+  const ends = [scale.low, scale.high].map((value) => formatMetric(metric, Math.round(value)));
   return (
     <div className={classes.scale}>
       <svg width="64" height="24" viewBox="0 0 64 24" aria-hidden>
         {children}
       </svg>
-      <span>
-        {scale.high > 0 ? `${formatBytes(scale.low)} – ${formatBytes(scale.high)}` : 'no traffic'}
-      </span>
+      <span>{scale.high > 0 ? ends.join(' – ') : none}</span>
     </div>
   );
 }

@@ -73,7 +73,7 @@ export function MapBar(props: MapBarProps) {
         leftSection={<IconStack2 size={14} />}
         onClick={() => actions.open('/flows', [])}
       >
-        View network flow data
+        {scope.layer === 'l7' ? 'View single requests' : 'View network flow data'}
       </Button>
       <PanelSwitch
         label="List of nodes and paths"

@@ -7,6 +7,7 @@ import { formatMetric } from '../../domain/metrics';
 import { amongNodes, both, everything, touched } from '../../graph/emphasis';
 import type { Highlight, MapView } from '../../graph/render/view';
 import type { Scene } from '../../graph/scene';
+import { NoLayerData } from '../../parts/NoLayerData';
 import { Empty, Failure } from '../../parts/States';
 import { useStatus } from '../../state/queries';
 import type { MapActions } from './actions';
@@ -209,6 +210,13 @@ function NothingHere({ controls, actions }: { controls: MapControls; actions: Ma
         <Empty icon={IconPlugConnected} title="No agent reports yet" action={<CopyCommand />}>
           The map draws what agents see. Start one on each host that should be watched.
         </Empty>
+      </div>
+    );
+  }
+  if (scope.layer !== 'l4' && settings.focus === null && scope.filter === '') {
+    return (
+      <div className={classes.cover}>
+        <NoLayerData layer={scope.layer} />
       </div>
     );
   }

@@ -5,7 +5,6 @@ import { IconArrowNarrowRight, IconDots, IconSearch } from '@tabler/icons-react'
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { formatMetric, formatMetricExact, metric } from '../../domain/metrics';
-import { formatBytes } from '../../domain/units';
 import type { Emphasis, Pointed } from '../../graph/emphasis';
 import { stepOf, type Bounds } from '../../graph/intervals';
 import type { MapModel } from '../../graph/model';
@@ -62,7 +61,7 @@ export function NodeList(props: NodeListProps) {
             value={sort}
             onChange={(value) => setSort((value ?? 'traffic') as ListSort)}
             data={[
-              { value: 'traffic', label: 'Traffic' },
+              { value: 'traffic', label: volumeLabel(model) },
               { value: 'value', label: `${metric(fill).label}` },
               { value: 'name', label: 'Name' },
             ]}
@@ -72,6 +71,10 @@ export function NodeList(props: NodeListProps) {
       <Rows {...props} rows={rows} kind={kind} />
     </section>
   );
+}
+
+function volumeLabel({ volume }: MapModel): string {
+  return volume.isTwoWay ? 'Traffic' : metric(volume.metric).label;
 }
 
 function SearchBox({ query, rows, onQuery, onChoose }: NodeListProps & { rows: ListRow[] }) {
@@ -181,7 +184,7 @@ function Rows(props: NodeListProps & { rows: ListRow[]; kind: ListKind }) {
   );
 }
 
-function RowContent({ row, fill, bounds, onMenu }: NodeListProps & { row: ListRow }) {
+function RowContent({ row, model, fill, bounds, onMenu }: NodeListProps & { row: ListRow }) {
   const metrics = row.kind === 'node' ? row.node.metrics : row.edge.metrics;
   const value = metrics[fill];
   const exact = `${metric(fill).label}: ${formatMetricExact(fill, value)}`;
@@ -202,7 +205,10 @@ function RowContent({ row, fill, bounds, onMenu }: NodeListProps & { row: ListRo
           </span>
         </span>
       )}
-      <span className={classes.value} title={`${exact}\nTraffic: ${formatBytes(traffic)}`}>
+      <span
+        className={classes.value}
+        title={`${exact}\n${volumeLabel(model)}: ${formatMetric(model.volume.metric, traffic)}`}
+      >
         {formatMetric(fill, value)}
       </span>
       <button

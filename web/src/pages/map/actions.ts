@@ -4,7 +4,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { useCallback, useMemo } from 'react';
 import { encodeDetails } from '../../domain/details';
 import { entityClauses, type Entity } from '../../domain/entity';
-import { sharedSearch, type ViewSearch } from '../../domain/search';
+import { rowsSearch, searchFor, type ViewSearch } from '../../domain/search';
 import type { MapEdge, MapModel, MapNode } from '../../graph/model';
 import type { PagePath } from '../../state/view';
 import type { MapControls } from './mapView';
@@ -42,10 +42,9 @@ export function useMapActions({ view, setView }: MapControls, model: MapModel): 
         if (client && server) setView({ details: encodeDetails({ kind: 'pair', client, server }) });
       },
       open: (page, clauses) => {
-        const search = (previous: ViewSearch) => ({
-          ...sharedSearch(previous),
-          filter: joined(clauses) || undefined,
-        });
+        const shared = page === '/flows' ? rowsSearch : searchFor(page);
+        const search = (previous: ViewSearch) =>
+          shared({ ...previous, filter: joined(clauses) || undefined });
         void navigate({ to: page, search: search as never });
       },
       clausesOf: (node) => entityClauses(node.entity, 'either', level),

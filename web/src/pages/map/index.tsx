@@ -48,6 +48,7 @@ export default function MapPage() {
         {panels.fill && (
           <aside className={classes.left}>
             <FillPanel
+              layer={scope.layer}
               fill={settings.fill}
               values={values}
               bounds={bounds}
@@ -55,7 +56,7 @@ export default function MapPage() {
               onFill={(fill) => setView({ fill, range: undefined })}
               onBounds={(range) => setView({ range }, { replace: true })}
             />
-            {scene && scene.nodes.length > 0 && <Legend scene={scene} pairs={model.edges.length} />}
+            {scene && scene.nodes.length > 0 && <Legend scene={scene} model={model} />}
           </aside>
         )}
         <MapStage {...{ controls, data, layout, scene, actions, pointing, place }} />

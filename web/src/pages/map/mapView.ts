@@ -1,6 +1,7 @@
 // The map's own part of the address bar: what colours it, what it is narrowed to, what is chosen.
 import { useMemo } from 'react';
-import { fillMetrics, isMetric } from '../../domain/metrics';
+import type { Layer } from '../../domain/layer';
+import { connectFailures, fillMetrics, isLayerMetric } from '../../domain/metrics';
 import { parseBounds, type Bounds } from '../../graph/intervals';
 import { useView, type ViewControls } from '../../state/view';
 
@@ -16,7 +17,6 @@ export interface MapSettings {
 }
 
 export const depthDefault = 1;
-const fillDefault = 'rtt_us';
 
 export interface MapControls extends ViewControls {
   settings: MapSettings;
@@ -25,10 +25,12 @@ export interface MapControls extends ViewControls {
 export function useMapView(): MapControls {
   const controls = useView();
   const { search } = controls;
+  const { layer } = controls.view;
   const settings = useMemo((): MapSettings => {
-    const fill = search.fill && isMetric(search.fill) ? search.fill : fillDefault;
+    const isKnown = search.fill !== undefined && isLayerMetric(layer, search.fill);
+    const fill = isKnown ? search.fill : fillMetrics[layer][0];
     return {
-      fill,
+      fill: fill ?? '',
       customBounds: parseBounds(search.range),
       focus: search.focus ?? null,
       depth: search.depth ?? depthDefault,
@@ -36,18 +38,50 @@ export function useMapView(): MapControls {
       query: search.q ?? '',
       isRestHidden: search.rest === 'hide',
     };
-  }, [search]);
+  }, [search, layer]);
   return { ...controls, settings };
 }
 
+/** What pointing at a node or a path shows besides the metrics that it can be filled by. */
+const alsoShown: Record<Layer, readonly string[]> = {
+  l4: connectFailures,
+  l7: ['requests', 'errors', 'response_us_p95', 'status_4xx', 'status_5xx', 'unanswered'],
+  dns: ['dns_us_p95'],
+};
+
 /** Asked for every node and edge: what the map draws and what pointing at it shows. */
-export function mapMetrics(fill: string): string[] {
-  const always = [
-    ...fillMetrics,
-    'connect_refused',
-    'connect_timeout',
-    'connect_reset',
-    'connect_failed_other',
-  ];
-  return [...new Set([...always, fill])];
+export function mapMetrics(layer: Layer, fill: string): string[] {
+  return [...new Set([...fillMetrics[layer], ...alsoShown[layer], fill])];
+}
+
+/** In the order in which the card beside the pointer has them. */
+const cardMetrics: Record<Layer, readonly string[]> = {
+  l4: [
+    'bytes_sent',
+    'bytes_received',
+    ...fillMetrics.l4.filter((name) => !name.startsWith('bytes_')),
+  ],
+  l7: ['requests', 'requests_per_s', 'errors', 'error_rate', 'response_us', 'response_us_p95'],
+  dns: ['dns_queries', 'dns_failures', 'dns_timeouts', 'dns_us', 'dns_us_p95'],
+};
+
+/** What went wrong: shown where it did. */
+const cardFailures: Record<Layer, readonly string[]> = {
+  l4: connectFailures,
+  l7: ['status_4xx', 'status_5xx', 'unanswered'],
+  dns: [],
+};
+
+/** Quantiles do not add up: a node with several paths has none. */
+const isQuantile = (name: string) => /_p\d\d$/.test(name);
+
+/** Metrics of the card for these values. */
+export function cardNames(
+  layer: Layer,
+  metrics: Readonly<Record<string, number | null | undefined>>,
+  fill: string,
+): string[] {
+  const failed = cardFailures[layer].filter((name) => (metrics[name] ?? 0) > 0);
+  const known = cardMetrics[layer].filter((name) => !isQuantile(name) || metrics[name] != null);
+  return [...new Set([...known, ...failed, fill])];
 }

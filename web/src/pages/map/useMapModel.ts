@@ -30,12 +30,12 @@ export function useMapData({ scope, settings, view }: MapControls): MapData {
   const { limit } = view;
   const options = useMemo(
     () => ({
-      metrics: mapMetrics(fill),
+      metrics: mapMetrics(scope.layer, fill),
       group: 'auto',
       ...(focus === null ? {} : { focus, depth }),
       ...(limit === undefined ? {} : { limit }),
     }),
-    [fill, focus, depth, limit],
+    [scope.layer, fill, focus, depth, limit],
   );
   const isFaded = scope.filter !== '' && !settings.isRestHidden;
   const wholeScope = useMemo(() => (isFaded ? { ...scope, filter: '' } : scope), [scope, isFaded]);
@@ -48,12 +48,15 @@ export function useMapData({ scope, settings, view }: MapControls): MapData {
     () => mergeAnswers(whole.data, isFaded ? filtered.data : undefined),
     [whole.data, filtered.data, isFaded],
   );
-  const model = useMemo(() => (merged ? buildModel(merged) : emptyModel), [merged]);
+  const model = useMemo(
+    () => (merged ? buildModel(merged, scope.layer) : emptyModel),
+    [merged, scope.layer],
+  );
   const matched = useMemo(
     () => (isFaded && filtered.data ? namesOf(filtered.data) : everything),
     [filtered.data, isFaded],
   );
-  const { from, to, level, perspective } = scope;
+  const { from, to, level, layer, perspective } = scope;
   return {
     model,
     matched,
@@ -61,7 +64,7 @@ export function useMapData({ scope, settings, view }: MapControls): MapData {
     error: whole.error ?? part.error,
     isFirstLoad: whole.isPending,
     isStale: whole.isPlaceholderData || part.isPlaceholderData,
-    question: [from, to, level, perspective, focus, depth, wholeScope.filter].join('\n'),
+    question: [from, to, level, layer, perspective, focus, depth, wholeScope.filter].join('\n'),
     retry: () => {
       void whole.refetch();
       if (isFaded) void filtered.refetch();

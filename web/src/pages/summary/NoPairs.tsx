@@ -1,9 +1,17 @@
 // Why the list of pairs is empty, and the one next step.
 import { Button } from '@mantine/core';
+import type { Layer } from '../../domain/layer';
 import { IconFilterOff, IconPlugConnectedX } from '@tabler/icons-react';
+import { NoLayerData } from '../../parts/NoLayerData';
 import { Empty } from '../../parts/States';
 import { useStatus } from '../../state/queries';
 import { useView } from '../../state/view';
+
+const nothings: Record<Layer, string> = {
+  l4: 'No conversation',
+  l7: 'No request',
+  dns: 'No DNS lookup',
+};
 
 export function NoPairs() {
   const { view, setView } = useView();
@@ -19,7 +27,7 @@ export function NoPairs() {
           </Button>
         }
       >
-        No conversation of this time matches it. Widen the time, or take a condition away.
+        {nothings[view.layer]} of this time matches it. Widen the time, or take a condition away.
       </Empty>
     );
   }
@@ -31,6 +39,7 @@ export function NoPairs() {
       </Empty>
     );
   }
+  if (view.layer !== 'l4') return <NoLayerData layer={view.layer} />;
   return (
     <Empty
       icon={IconPlugConnectedX}

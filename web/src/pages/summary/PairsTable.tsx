@@ -4,7 +4,7 @@ import type { PairRow, SummaryAnswer } from '../../api/types';
 import { nextSort, parseSort, type ColumnDef } from '../../domain/columns';
 import { decodeDetails, encodeDetails, type EntityRef } from '../../domain/details';
 import { entityKey } from '../../domain/entity';
-import { isMetric, metric, metricShape } from '../../domain/metrics';
+import { isMetric, metric, metricShape, volumeMetric } from '../../domain/metrics';
 import { plural } from '../../domain/units';
 import { DataTable } from '../../parts/DataTable';
 import { EntityLabel } from '../../parts/EntityLabel';
@@ -37,11 +37,14 @@ function before(row: PairRow, name: string): number | null {
   return metricShape(name) === 'mean' ? null : 0;
 }
 
-/** Totals get a bar for their share of the largest; a mean has no share of anything. */
+/** What there is much or little of gets a bar for its share of the largest. */
+const hasBar = (id: string) =>
+  isMetric(id) && (metric(id).unit === 'bytes' || Object.values(volumeMetric).includes(id));
+
 function largestOf(rows: readonly PairRow[], columns: readonly ColumnDef[]): Map<string, number> {
   const largest = new Map<string, number>();
   for (const { id } of columns) {
-    if (!isMetric(id) || metric(id).unit !== 'bytes' || metricShape(id) !== 'total') continue;
+    if (!hasBar(id)) continue;
     largest.set(
       id,
       rows.reduce((max, row) => Math.max(max, row.metrics[id] ?? 0), 0),
@@ -95,7 +98,8 @@ function Pairs({
       onEnd={onEnd}
       dimmed={summary.isPlaceholderData}
       footer={
-        left > 0 && `${plural(rows.length, 'path')} shown of ${first?.total}; scroll for more`
+        left > 0 &&
+        `${plural(rows.length, view.layer === 'l4' ? 'path' : 'pair')} shown of ${first?.total}; scroll for more`
       }
     />
   );
@@ -106,7 +110,7 @@ function usePairCell(rows: readonly PairRow[], sort: string, columns: ColumnCont
   const isCompared = view.compare === 'previous';
   const largest = useMemo(() => largestOf(rows, columns.visible), [rows, columns.visible]);
   const showsTrend = columns.visible.some((column) => column.id === 'trend');
-  const trendMetric = isMetric(parseSort(sort).by) ? parseSort(sort).by : 'bytes_sent';
+  const trendMetric = isMetric(parseSort(sort).by) ? parseSort(sort).by : volumeMetric[view.layer];
   const trends = usePairTrends(trendMetric, showsTrend && rows.length > 0);
   return (row: PairRow, column: ColumnDef) => {
     if (column.id === 'client') return <EntityLabel entity={row.client} />;

@@ -5,7 +5,7 @@ import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { fetchSummary } from '../../api/questions';
 import { isMetric } from '../../domain/metrics';
-import { sharedSearch } from '../../domain/search';
+import { rowsSearch } from '../../domain/search';
 import { plural } from '../../domain/units';
 import { ColumnSettings } from '../../parts/ColumnSettings';
 import { ExportMenu, type ExportTable } from '../../parts/ExportMenu';
@@ -51,7 +51,7 @@ export function SummaryBar({ summary, sort, columns, children }: SummaryBarProps
       <RailToggle />
       {children}
       <div className={classes.count} aria-live="polite">
-        {first && <strong>{plural(first.total, 'path')}</strong>}
+        {first && <strong>{plural(first.total, view.layer === 'l4' ? 'path' : 'pair')}</strong>}
         <IncompleteMark incomplete={first?.incomplete} />
       </div>
       <div className={classes.spacer} />
@@ -66,12 +66,12 @@ export function SummaryBar({ summary, sort, columns, children }: SummaryBarProps
       <Button
         component={Link}
         to="/flows"
-        search={sharedSearch as never}
+        search={rowsSearch as never}
         variant="default"
         size="xs"
         leftSection={<IconTimeline size={14} stroke={1.7} />}
       >
-        View network flow data
+        {view.layer === 'l7' ? 'View single requests' : 'View network flow data'}
       </Button>
       <ColumnSettings columns={columns} />
       <ExportMenu
