@@ -1,5 +1,6 @@
-// Steady traffic on loopback between three processes with names of their own: `e2e-front` asks
-// `e2e-store` over HTTP and sends datagrams to `e2e-names`; now and then nobody listens.
+// Steady traffic on loopback between processes with names of their own: `e2e-front` asks `e2e-store`
+// over HTTP and sends datagrams to `e2e-names`; now and then nobody listens. `e2e-shop` sends rounds
+// of requests to `e2e-api`, whose statuses and delays are known, and looks up names at `e2e-dns`.
 import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 
@@ -9,7 +10,13 @@ export interface Traffic {
 
 /** What a process of the lab is told to be. */
 export type Part =
-  { is: 'store' } | { is: 'names' } | { is: 'front'; storePort: number; namesPort: number };
+  | { is: 'store' | 'names' | 'api' }
+  | { is: 'dns'; dnsAddress: string }
+  | { is: 'front'; storePort: number; namesPort: number }
+  | { is: 'shop'; apiPort: number; dnsAddress: string };
+
+/** An address of loopback that nothing else has a name server at. */
+export const dnsAddress = '127.0.0.77';
 
 const readyTimeoutMs = 15_000;
 
@@ -44,12 +51,17 @@ export async function startTraffic(): Promise<Traffic> {
     await Promise.all(children.map(end));
   };
   try {
-    const store = await start({ is: 'store' });
-    children.push(store.child);
-    const names = await start({ is: 'names' });
-    children.push(names.child);
-    const front = await start({ is: 'front', storePort: store.port, namesPort: names.port });
-    children.push(front.child);
+    const port = async (part: Part) => {
+      const started = await start(part);
+      children.push(started.child);
+      return started.port;
+    };
+    const storePort = await port({ is: 'store' });
+    const namesPort = await port({ is: 'names' });
+    await port({ is: 'front', storePort, namesPort });
+    await port({ is: 'dns', dnsAddress });
+    const apiPort = await port({ is: 'api' });
+    await port({ is: 'shop', apiPort, dnsAddress });
   } catch (error) {
     await stop();
     throw error;
