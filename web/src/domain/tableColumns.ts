@@ -70,8 +70,15 @@ const shortLabels: Record<string, string> = {
   dns_us_p95: 'P95',
 };
 
-/** With room for the arrow of the order beside the whole name. */
-const metricWidths: Record<string, number> = { requests: 102, response_us: 102 };
+/** With room for the arrow of the order beside the whole name; counts by class are short. */
+const metricWidths: Record<string, number> = {
+  requests: 102,
+  requests_per_s: 78,
+  status_3xx: 72,
+  status_4xx: 72,
+  status_5xx: 72,
+  response_us: 102,
+};
 
 function metricColumn(name: string, shown: boolean, sortable: boolean): ColumnDef {
   const { label: whole, doc } = metric(name);
