@@ -24,7 +24,7 @@ use crate::ends::BothEnds;
 use crate::flows::{FlowKey, FlowTable};
 use crate::losses::Losses;
 use crate::options::AgentOptions;
-use crate::requests::{RequestWatch, Requests, flows_batch, samples_batch};
+use crate::requests::{FlowId, RequestWatch, Requests, flows_batch, samples_batch};
 use crate::rows::{FlowRow, RowContext, record_batch};
 use crate::source::{RecordSource, SourceError};
 use crate::stats::Counters;
@@ -282,16 +282,23 @@ impl<S: RecordSource> Watcher<S> {
         let flows = flows.into_iter().map(|key| (key, L4Counters::default())).collect();
         let named = self.name_both_ends(flows, span.to_ms);
         let now = Moment::now();
+        // a client that is known by its own connection needs no guess by its address
+        let flow_of = |flow: FlowId, client: Option<FlowId>| {
+            let mut row = named[flow.place()].clone();
+            if let Some(client) = client {
+                row.remote = named[client.place()].local.clone();
+            }
+            row
+        };
         self.hand_over(Table::L7Flows, rows.len(), span, |range, context| {
             let rows = &rows[range];
-            let flows: Vec<_> =
-                rows.iter().map(|(key, _)| named[key.flow.place()].clone()).collect();
+            let flows: Vec<_> = rows.iter().map(|(key, _)| flow_of(key.flow, key.client)).collect();
             flows_batch(&flows, rows, context)
         });
         self.hand_over(Table::L7Samples, samples.len(), span, |range, context| {
             let samples = &samples[range];
             let flows: Vec<_> =
-                samples.iter().map(|(sample, _)| named[sample.flow.place()].clone()).collect();
+                samples.iter().map(|(sample, _)| flow_of(sample.flow, sample.client)).collect();
             samples_batch(&flows, samples, context, |mono_ns| now.unix_ms_of(mono_ns))
         });
     }
