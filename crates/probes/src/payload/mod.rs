@@ -223,7 +223,8 @@ impl PayloadProbe {
             self.is_asleep().store(0, Ordering::Relaxed);
         }
         let bss = self.skel.maps.bss_data.as_deref().expect("the object has a .bss");
-        let mut taker = Taker { pairs: &mut self.pairs, ignored: &bss.ignored, sink };
+        let ignored = Ignored { ids: &bss.ignored, changes: &bss.ignored_changes };
+        let mut taker = Taker { pairs: &mut self.pairs, ignored, sink };
         let decoder = &mut self.decoder;
         self.ring.read(|record| {
             if let Some(event) = decoder.event(record) {
@@ -236,7 +237,7 @@ impl PayloadProbe {
     pub(crate) fn ignore(&mut self, id: u64) {
         let bss = self.skel.maps.bss_data.as_deref().expect("the object has a .bss");
         self.pairs.mute(id);
-        ignore(&bss.ignored, id);
+        Ignored { ids: &bss.ignored, changes: &bss.ignored_changes }.put(id);
     }
 
     /// Leaves out connections of a control group that are opened from now on, or lets them in
@@ -311,14 +312,14 @@ impl PayloadProbe {
 /// From records to the sink.
 struct Taker<'a> {
     pairs: &'a mut Pairs,
-    ignored: &'a [u64],
+    ignored: Ignored<'a>,
     sink: &'a mut dyn PayloadSink,
 }
 
 impl Taker<'_> {
     fn take(&mut self, event: Event<'_>) {
         match event {
-            Event::Passed(id, ..) if self.pairs.is_mute(id) => ignore(self.ignored, id),
+            Event::Passed(id, ..) if self.pairs.is_mute(id) => self.ignored.put(id),
             Event::Passed(id, position, payload) => self.sink.payload(id, position, &payload),
             Event::Opened(id, ends) => self.opened(id, ends),
             Event::Closed(closed) => self.closed(closed),
@@ -328,13 +329,13 @@ impl Taker<'_> {
     fn opened(&mut self, id: u64, ends: L7Ends) {
         match self.pairs.opened(id, &ends) {
             Opening::Mute(other) => {
-                ignore(self.ignored, id);
+                self.ignored.put(id);
                 self.sink.opened(id, ends);
                 self.sink.withdrawn(id, other);
             }
             Opening::Told => self.sink.opened(id, ends),
             Opening::Instead(other) => {
-                ignore(self.ignored, other);
+                self.ignored.put(other);
                 self.sink.opened(id, ends);
                 self.sink.withdrawn(other, id);
             }
@@ -344,7 +345,11 @@ impl Taker<'_> {
     /// What passed since the last record is told by two calls of no bytes.
     fn closed(&mut self, closed: Closed) {
         let Closed { id, mono_ns, is_reset, .. } = closed;
-        if !self.pairs.closed(id) || closed.is_ignored {
+        if !self.pairs.closed(id) {
+            return;
+        }
+        if closed.is_ignored {
+            self.sink.closed(id, mono_ns, is_reset);
             return;
         }
         for (way, position) in [Way::Sent, Way::Received].into_iter().zip(closed.positions) {
@@ -355,11 +360,21 @@ impl Taker<'_> {
     }
 }
 
-/// Asks the programs to give up a connection. Another one may take its place in the table before
-/// they have looked; then it is asked again with the next record.
-fn ignore(ignored: &[u64], id: u64) {
-    if let Some(place) = ignored.get(id as usize & (ignored.len() - 1)) {
+/// The programs' table of connections that they are to give up.
+struct Ignored<'a> {
+    ids: &'a [u64],
+    changes: &'a u32,
+}
+
+impl Ignored<'_> {
+    /// Another connection may take the place in the table before the programs have looked; then
+    /// they are asked again with the next record.
+    fn put(&self, id: u64) {
+        let Some(place) = self.ids.get(id as usize & (self.ids.len() - 1)) else { return };
         shared(place).store(id, Ordering::Relaxed);
+        // SAFETY: as for `shared`, with 32 bits.
+        let changes = unsafe { AtomicU32::from_ptr((&raw const *self.changes).cast_mut()) };
+        changes.fetch_add(1, Ordering::Release);
     }
 }
 

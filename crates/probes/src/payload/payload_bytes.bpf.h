@@ -15,12 +15,23 @@
 enum {
 	/* Buffers of one call that are looked into. */
 	VECTORS_MAX = 20,
+	/* What is copied of a call that is neither the beginning of a message nor near it. */
+	BODY_BYTES = 256,
 	/* Of one buffer that is not a call's only one. */
 	PIECE_BYTES_MAX = PAYLOAD_BYTES_MAX / 2,
 };
 
-/* A record as it is put together; at most 32 KiB can be had of a CPU's own memory. */
+/*
+ * A record as it is put together; at most 32 KiB can be had of a CPU's own memory. What every call
+ * touches comes first, in one cache line.
+ */
 struct scratch {
+	/* Kernels may interrupt a program for another thread's. */
+	__u32 is_busy;
+	/* While buffers are gathered: which is next, where bytes end, and how many are wanted. */
+	volatile __u32 next;
+	volatile __u32 end;
+	volatile __u32 left;
 	struct payload_passed record;
 	union {
 		struct start start;
@@ -29,12 +40,6 @@ struct scratch {
 	};
 	/* The buffers of the call, where it has several. */
 	struct user_iovec vectors[VECTORS_MAX];
-	/* While bytes are gathered: where they end, and how many are still wanted. */
-	volatile __u32 end;
-	volatile __u32 left;
-	/* Kernels may interrupt a program for another thread's. */
-	__u32 is_busy;
-	__u32 pad;
 };
 
 struct {
@@ -114,18 +119,14 @@ static __always_inline enum source_kind find_source(struct scratch *scratch,
 	return SOURCE_UNKNOWN;
 }
 
-/* Copies up to `wanted` bytes to `at`, which is below START_BYTES; gives where they end. */
-static __always_inline __u32 gather_buffer(struct scratch *scratch, __u32 at,
-					   const struct source *source, __u32 wanted)
+/* Copies bytes to `at`, which is at most BODY_BYTES; gives where they end. */
+static __always_inline __u32 copy_to(struct scratch *scratch, __u32 at, __u64 from, __u64 bytes)
 {
-	if (wanted > source->length)
-		wanted = source->length;
-	if (wanted > PAYLOAD_BYTES_MAX)
-		wanted = PAYLOAD_BYTES_MAX;
-	if (bpf_probe_read_user(scratch->bytes + (at & (START_BYTES - 1)), wanted,
-				(void *)source->base))
+	if (bytes > PAYLOAD_BYTES_MAX)
+		bytes = PAYLOAD_BYTES_MAX;
+	if (bpf_probe_read_user(scratch->bytes + at, bytes, (void *)from))
 		return at;
-	return at + wanted;
+	return at + bytes;
 }
 
 /*
@@ -137,32 +138,52 @@ __noinline int gather_vector(struct scratch *scratch, __u32 vectors)
 {
 	if (!scratch)
 		return 0;
-	for (__u32 i = 0; i < VECTORS_MAX && i < vectors; i++) {
-		__u64 length = scratch->vectors[i].len;
-		__u32 end = scratch->end, left = scratch->left;
-		__u32 bytes = length < left ? length : left;
+	for (__u32 i = 0; i < VECTORS_MAX; i++) {
+		__u32 end = scratch->end, left = scratch->left, next = scratch->next;
+		__u64 length;
+		__u32 bytes;
 
+		if (next >= vectors || next >= VECTORS_MAX)
+			break;
+		length = scratch->vectors[next].len;
+		bytes = length < left ? length : left;
 		if (bytes > PIECE_BYTES_MAX)
 			bytes = PIECE_BYTES_MAX;
 		if (end >= PAYLOAD_BYTES_MAX ||
 		    bpf_probe_read_user(scratch->bytes + end, bytes,
-					(void *)scratch->vectors[i].base))
+					(void *)scratch->vectors[next].base))
 			break;
 		scratch->end = end + bytes;
 		scratch->left = left - bytes;
+		scratch->next = next + 1;
 		if (bytes < length || bytes == left)
 			break;
 	}
 	return 0;
 }
 
+/* Up to `wanted` bytes from the call's beginning on, to `at`, which is below START_BYTES. */
 static __always_inline __u32 gather(struct scratch *scratch, __u32 at, enum source_kind kind,
 				    const struct source *source, __u32 wanted)
 {
+	at &= START_BYTES - 1;
 	if (kind != SOURCE_VECTOR)
-		return gather_buffer(scratch, at, source, wanted);
+		return copy_to(scratch, at, source->base,
+			       wanted < source->length ? wanted : source->length);
+	scratch->next = 0;
 	scratch->end = at;
 	scratch->left = wanted;
+	gather_vector(scratch, source->vectors);
+	return scratch->end;
+}
+
+/* And from the second buffer on, behind `at` bytes of the first. */
+static __always_inline __u32 gather_rest(struct scratch *scratch, __u32 at,
+					 const struct source *source, __u32 wanted)
+{
+	scratch->next = 1;
+	scratch->end = at;
+	scratch->left = wanted - at;
 	gather_vector(scratch, source->vectors);
 	return scratch->end;
 }

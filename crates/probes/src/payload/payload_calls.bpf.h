@@ -10,12 +10,12 @@
 #include "payload_connection.bpf.h"
 
 enum {
-	/* What is copied of a call that is neither the beginning of a message nor near it. */
-	BODY_BYTES = 256,
 	/* And of an answer's beginning, or of the calls after a beginning. */
 	ANSWER_BYTES = 1024,
 	/* Calls from the beginning of a message on that may belong to its head. */
 	HEAD_CALLS_MAX = 4,
+	/* Longer than this is no size of a chunk. */
+	CHUNK_LINE_BYTES = 16,
 };
 
 enum beginning {
@@ -41,7 +41,7 @@ static __always_inline enum beginning beginning_of(__u64 word)
 	return BEGINNING_REQUEST;
 }
 
-/* How much to copy of a call that has more than BODY_BYTES. */
+/* How much to copy of a call. */
 static __always_inline __u32 bytes_wanted(struct connection *connection, __u64 word,
 					  enum payload_way way)
 {
@@ -67,36 +67,72 @@ static __always_inline __u32 bytes_wanted(struct connection *connection, __u64 w
 	return head_bytes_max < ANSWER_BYTES ? head_bytes_max : ANSWER_BYTES;
 }
 
-static __always_inline __u32 copy_call(struct scratch *scratch, struct connection *connection,
-				       int result, enum payload_way way)
+/*
+ * Whether the first buffer is a whole head and the next one more than the size of a chunk (RFC 9112,
+ * section 7.1): then it is of the body, and not worth reading.
+ */
+static __always_inline bool is_rest_body(const struct scratch *scratch, __u32 copied)
 {
-	__u32 wanted = result, copied;
-	struct source source = {};
-	enum source_kind kind;
-	__u64 word = 0;
+	const __u32 empty_line = 0x0a0d0a0d;
+	__u32 last;
 
-	kind = find_source(scratch, &source);
+	if (scratch->vectors[1].len <= CHUNK_LINE_BYTES)
+		return false;
+	copied -= sizeof(last);
+	if (copied >= PAYLOAD_BYTES_MAX)
+		return false;
+	__builtin_memcpy(&last, scratch->bytes + copied, sizeof(last));
+	return last == empty_line;
+}
+
+/* The beginning of a message tells how much of it is wanted. */
+static __always_inline __u32 copy_message(struct scratch *scratch,
+					  struct connection *connection, __u32 length,
+					  enum source_kind kind, const struct source *source,
+					  enum payload_way way)
+{
+	__u64 first = length < source->length ? length : source->length;
+	__u32 wanted, copied;
+
+	scratch->word = 0;
+	copied = copy_to(scratch, 0, source->base, first < BODY_BYTES ? first : BODY_BYTES);
+	wanted = bytes_wanted(connection, scratch->word, way);
+	if (wanted > length)
+		wanted = length;
+	if (first > wanted)
+		first = wanted;
+	if (copied == BODY_BYTES && first > BODY_BYTES)
+		copied = copy_to(scratch, BODY_BYTES, source->base + BODY_BYTES,
+				 first - BODY_BYTES);
+	if (kind != SOURCE_VECTOR || copied < source->length || copied >= wanted ||
+	    is_rest_body(scratch, copied))
+		return copied;
+	return gather_rest(scratch, copied, source, wanted);
+}
+
+static __always_inline __u32 copy_call(struct scratch *scratch, struct connection *connection,
+				       __u32 length, enum payload_way way)
+{
+	struct source source = {};
+	enum source_kind kind = find_source(scratch, &source);
+
 	if (kind == SOURCE_UNKNOWN)
 		count_loss(PAYLOAD_LOSS_UNREADABLE);
 	if (kind < SOURCE_BUFFER)
 		return 0;
-	if (connection->class == CLASS_HTTP2) {
-		wanted = frame_bytes_max;
-	} else if (wanted > BODY_BYTES) {
-		if (source.length >= sizeof(word))
-			bpf_probe_read_user(&word, sizeof(word), (void *)source.base);
-		wanted = bytes_wanted(connection, word, way);
-	}
-	if (wanted > (__u32)result)
-		wanted = result;
-	copied = gather(scratch, 0, kind, &source, wanted);
-	if (connection->class == CLASS_HTTP1 && result <= BODY_BYTES && copied >= sizeof(word))
-		bytes_wanted(connection, scratch->word, way);
-	return copied;
+	if (connection->class == CLASS_HTTP1)
+		return copy_message(scratch, connection, length, kind, &source, way);
+	return gather(scratch, 0, kind, &source,
+		      length < frame_bytes_max ? length : frame_bytes_max);
 }
 
 static __always_inline bool is_ignored(struct sock *sk, struct connection *connection)
 {
+	__u32 changes = ignored_changes;
+
+	if (connection->ignored_changes == changes)
+		return false;
+	connection->ignored_changes = changes;
 	if (ignored[connection->id & (PAYLOAD_IGNORED_MAX - 1)] != connection->id)
 		return false;
 	connection->class = CLASS_IGNORED;

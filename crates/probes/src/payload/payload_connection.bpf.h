@@ -55,7 +55,9 @@ struct connection {
 	__u8 start_bytes;
 	/* Calls since the beginning of a message, each way. */
 	__u8 head_calls[PAYLOAD_WAYS];
-	__u8 pad;
+	__u8 pad[5];
+	/* The table of ignored connections as it was when it was last looked into. */
+	__u32 ignored_changes;
 	/* Bytes that could be the beginning of something known. */
 	struct start start;
 };
@@ -114,8 +116,9 @@ volatile __u32 is_asleep;
 /* Set once all connections that existed at start are known to be such. */
 volatile bool is_adoption_complete;
 
-/* Written by user space, which has had enough of a connection. */
+/* Written by user space, which has had enough of a connection; then it counts the change. */
 volatile __u64 ignored[PAYLOAD_IGNORED_MAX];
+volatile __u32 ignored_changes;
 
 volatile __u64 losses[PAYLOAD_LOSS_REASONS];
 
@@ -219,18 +222,20 @@ static __always_inline void fill_opened(struct payload_opened *opened, struct so
 	read_current_process(&opened->process);
 }
 
-/* Whether user space now knows of the connection. */
+/*
+ * Whether user space now knows of the connection and waits for what it passes. Of a client whose
+ * server is here too it learns who it is, and the rest from the server's end.
+ */
 static __always_inline bool tell_opened(struct sock *sk, struct connection *connection, __u8 role)
 {
 	struct payload_opened opened;
-	bool is_told;
+	bool is_told, is_silent;
 
 	fill_opened(&opened, sk, connection, role);
 	is_told = is_let_in(sk, &opened);
 	if (is_told && address_is_loopback((union address *)opened.remote))
 		is_told = count_loopback;
-	if (is_told && one_end && role == PAYLOAD_ROLE_CLIENT)
-		is_told = !is_other_end_here(&opened);
+	is_silent = one_end && role == PAYLOAD_ROLE_CLIENT && is_other_end_here(&opened);
 	if (!is_told) {
 		connection->class = CLASS_IGNORED;
 		return false;
@@ -241,7 +246,9 @@ static __always_inline bool tell_opened(struct sock *sk, struct connection *conn
 		return false;
 	}
 	connection->flags |= CONNECTION_TOLD;
-	return true;
+	if (is_silent)
+		connection->class = CLASS_IGNORED;
+	return !is_silent;
 }
 
 /* How far a way has come, without a call. */
@@ -322,7 +329,7 @@ static __always_inline void tell_passed(struct scratch *scratch, struct connecti
 	record->position = position;
 	if (captured > PAYLOAD_BYTES_MAX + PIECE_BYTES_MAX)
 		return;
-	if (bpf_ringbuf_output(&payloads, scratch, sizeof(*record) + captured, wakeup()))
+	if (bpf_ringbuf_output(&payloads, record, sizeof(*record) + captured, wakeup()))
 		count_loss(PAYLOAD_LOSS_RING_FULL);
 }
 

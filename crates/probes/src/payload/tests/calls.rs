@@ -23,7 +23,6 @@ fn check(name: &str, cases: &[(&str, &str, Vec<Expected<'_>>)]) {
     let ports = || 7000u16..;
     for (port, (name, script, _)) in ports().zip(cases) {
         watch.play(0, &format!("# {name}\nc, a = pair({port})\n{script}"));
-        watch.poll();
     }
     for (port, (name, _, expected)) in ports().zip(cases) {
         let of_port = watch.of_port(0, Role::Server, port);
@@ -173,7 +172,6 @@ fn a_request_of_single_bytes_is_told_whole() {
          for n in range(len(GET)): c.send(GET[n:n + 1]); a.recv(1)\n\
          for n in range(len(OK)): a.send(OK[n:n + 1]); c.recv(1)",
     );
-    watch.poll();
     let of_port = watch.of_port(0, Role::Server, 7100);
     let [told] = of_port[..] else { panic!("{of_port:?}") };
     assert_eq!(told.stream(Way::Received), (GET.into(), true));
@@ -197,7 +195,6 @@ fn a_megabyte_is_accounted_for_to_the_byte() {
          t = threading.Thread(target=lambda: a.sendall(OK[:-2] + b'b' * (1 << 20)))\n\
          t.start(); take(c, (1 << 20) + 38); t.join()",
     );
-    watch.poll();
     let of_port = watch.of_port(0, Role::Server, 7200);
     let [told] = of_port[..] else { panic!("{of_port:?}") };
     for (way, head) in [(Way::Received, 19), (Way::Sent, 38)] {
@@ -227,7 +224,6 @@ fn http2_is_copied_far_and_from_many_buffers() {
          c.sendall(b'f' * 20000); n = a.recv(20000, socket.MSG_WAITALL)\n\
          a.sendmsg([b'1' * 9, b'2' * 16000, b'3']); take(c, 16010)",
     );
-    watch.poll();
     let of_port = watch.of_port(0, Role::Server, 7300);
     let [told] = of_port[..] else { panic!("{of_port:?}") };
     let twenty: Vec<u8> = (0..20).flat_map(|n| [n; 100]).collect();

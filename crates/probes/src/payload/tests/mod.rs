@@ -6,10 +6,11 @@ mod programs;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use weir_model::{L7Ends, Netns, Payload, Role, Way};
-use weir_testkit::{Host, Lab, Need};
+use weir_testkit::{Host, Lab, Need, Running};
 
 use super::{PayloadOptions, PayloadProbe, PayloadSink};
 use crate::collector::Options;
@@ -54,7 +55,6 @@ impl Told {
 struct Seen {
     told: BTreeMap<u64, Told>,
     withdrawn: Vec<L7Ends>,
-    strays: u64,
 }
 
 impl PayloadSink for Seen {
@@ -64,19 +64,15 @@ impl PayloadSink for Seen {
     }
 
     fn payload(&mut self, id: u64, position: u64, payload: &Payload<'_>) {
-        let Some(told) = self.told.get_mut(&id) else {
-            self.strays += 1;
-            return;
-        };
+        let told = self.told.get_mut(&id).expect("what passes was opened");
         assert_eq!(told.closed, None, "nothing passes on a closed connection");
         let Payload { way, length, bytes, .. } = *payload;
         told.calls.push(Call { way, position, length, bytes: bytes.to_vec() });
     }
 
     fn closed(&mut self, id: u64, _: u64, reset: bool) {
-        if let Some(told) = self.told.get_mut(&id) {
-            told.closed = Some(reset);
-        }
+        let told = self.told.get_mut(&id).expect("what closes was opened");
+        told.closed = Some(reset);
     }
 
     fn withdrawn(&mut self, id: u64, _server: u64) {
@@ -131,10 +127,29 @@ impl Watch {
         }
     }
 
-    /// Runs a script with [`PRELUDE`] on a host.
-    fn play(&self, host: usize, script: &str) {
-        let script = format!("{PRELUDE}\n{script}");
-        self.lab.host(host).output("python3", &["-c", &script]).expect("the script runs");
+    /// Runs a script with [`PRELUDE`] on a host, and takes what comes meanwhile: of others on this
+    /// machine it may be much.
+    fn play(&mut self, host: usize, script: &str) {
+        let mut python = Command::new("python3");
+        python.args(["-c", &format!("{PRELUDE}\n{script}")]);
+        let python = self.lab.host(host).start(&mut python).expect("python3 starts");
+        self.wait_for(python);
+    }
+
+    /// Takes what comes until the program ends, which is to be well.
+    fn wait_for(&mut self, mut program: Running) {
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            self.probe.poll(Duration::from_millis(5), &mut self.seen);
+            match program.wait(Duration::from_millis(1)) {
+                Ok(status) => break status,
+                Err(err) => assert!(Instant::now() < deadline, "{err:#}"),
+            }
+        };
+        assert!(status.success(), "{status}: {}", program.stderr());
+        // A record that another CPU is still writing keeps those behind it back.
+        self.poll();
+        self.probe.poll(Duration::from_millis(10), &mut self.seen);
     }
 
     fn lost(&mut self) -> Vec<(String, u64)> {

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::Duration;
 
 use weir_model::{Role, Way};
 use weir_testkit::{Need, missing, scratch_dir};
@@ -43,21 +42,18 @@ fn nginx_and_the_probe_count_the_same_requests() {
     let mut watch = Watch::new(1, PayloadOptions::default());
     let mut nginx = Command::new("nginx");
     nginx.args(["-c", &path("conf"), "-e", "stderr"]);
-    let mut nginx = watch.lab.host(0).start(&mut nginx).expect("nginx starts");
+    let nginx = watch.lab.host(0).start(&mut nginx).expect("nginx starts");
     let up = "while True:\n    try: socket.create_connection(('127.0.0.1', 7801)); break\n    \
               except OSError: time.sleep(0.05)";
     watch.play(0, up);
     for page in ["short", "page"] {
         let mut wrk = Command::new("wrk");
         wrk.args(["-t1", "-c4", "-d1s", &format!("http://127.0.0.1:7801/{page}")]);
-        let mut wrk = watch.lab.host(0).start(&mut wrk).expect("wrk starts");
-        while wrk.wait(Duration::from_millis(1)).is_err() {
-            watch.probe.poll(Duration::from_millis(5), &mut watch.seen);
-        }
+        let wrk = watch.lab.host(0).start(&mut wrk).expect("wrk starts");
+        watch.wait_for(wrk);
     }
     nginx.signal(rustix::process::Signal::QUIT).expect("nginx is told to end");
-    nginx.wait(PATIENCE).expect("nginx ends");
-    watch.poll();
+    watch.wait_for(nginx);
     let log = fs::read_to_string(path("log")).expect("a log");
     // A request that wrk took back is in the log with 499, and was read by nginx all the same.
     let asked = log.lines().count();
