@@ -6,6 +6,8 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use caps::{CapSet, Capability};
 use thiserror::Error;
@@ -13,6 +15,10 @@ use thiserror::Error;
 /// What an agent keeps: reading BPF maps and iterators. Names of processes and control groups
 /// come from files that everyone may read, so nothing is kept for `/proc`.
 pub const KEPT_CAPABILITIES: &[Capability] = &[Capability::CAP_BPF, Capability::CAP_PERFMON];
+
+/// A thread that was joined is still listed for a moment, until the kernel has buried it.
+const ENDING_MAX: Duration = Duration::from_secs(1);
+const ENDING_LOOK: Duration = Duration::from_millis(2);
 
 /// Why privileges could not be given up.
 #[derive(Debug, Error)]
@@ -34,13 +40,21 @@ pub enum CapabilityError {
 /// starts later, and says which are left. Programs started from here gain none
 /// (`no_new_privs`).
 ///
-/// Fails when another thread of the program still holds more; nothing is undone then.
+/// Fails when another thread of the program holds more and goes on; nothing is undone then.
 pub fn drop_capabilities() -> Result<Vec<String>, CapabilityError> {
     drop_in_this_thread()?;
     let kept: HashSet<Capability> = KEPT_CAPABILITIES.iter().copied().collect();
-    let others = threads_with_more(kept_mask(&kept))?;
-    if !others.is_empty() {
-        return Err(CapabilityError::OtherThreads(others));
+    let mask = kept_mask(&kept);
+    let since = Instant::now();
+    loop {
+        let others = threads_with_more(mask)?;
+        if others.is_empty() {
+            break;
+        }
+        if since.elapsed() > ENDING_MAX {
+            return Err(CapabilityError::OtherThreads(others));
+        }
+        thread::sleep(ENDING_LOOK);
     }
     let left = caps::read(None, CapSet::Permitted).map_err(system("read capabilities"))?;
     let mut names: Vec<String> = left.iter().map(Capability::to_string).collect();
