@@ -18,7 +18,7 @@ import urllib.request
 
 from lab import (Failed, bpf_programs, bpf_seconds, cpu_seconds, peak_rss_mib, program_ids, run,
                  wait_for)
-from report import WITHOUT_L7, WITHOUT_UDP
+from report import WITH_L7, WITHOUT_UDP
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 # Parts of names, which the kernel cuts at 15 letters.
@@ -125,6 +125,8 @@ class Weir(Nothing):
 
     def said(self, load, result):
         """Totals as each end saw them, client to server, once they no longer change."""
+        if load.layer == "l7" and self.name != WITH_L7:
+            return None
         wanted = {"client": result["made"], "server": result.get("made_at_server", result["made"])}
         transport = "udp" if load.name == "udp" else "tcp"
         seen = {}
@@ -148,27 +150,24 @@ class Weir(Nothing):
         return {"counted": seen, "lost": lost}
 
 
-class WeirWithoutL7(Weir):
-    """What reading requests costs beside everything else."""
+class WeirWithL7(Weir):
+    """With requests read, which is not the default."""
 
     def __init__(self, program):
-        super().__init__(program, WITHOUT_L7, ["--l7", "false"])
+        super().__init__(program, WITH_L7, ["--l7", "true"])
 
     def is_for(self, load):
-        return load.name in ("bulk", "mtu", "churn", "keepalive")
-
-    def said(self, load, result):
-        return None if load.layer == "l7" else super().said(load, result)
+        return load.name in ("bulk", "churn", "keepalive")
 
 
 class WeirWithoutUdp(Weir):
     """What TCP itself costs: where kernel functions cannot be hooked, UDP's hooks tax its calls."""
 
     def __init__(self, program):
-        super().__init__(program, WITHOUT_UDP, ["--udp", "false", "--l7", "false"])
+        super().__init__(program, WITHOUT_UDP, ["--udp", "false"])
 
     def is_for(self, load):
-        return load.name in ("bulk", "mtu")
+        return load.name == "bulk"
 
 
 class Yardstick(Nothing):
@@ -179,6 +178,9 @@ class Yardstick(Nothing):
     def __init__(self):
         super().__init__("per-packet yardstick")
         self.reader_seconds = 0.0
+
+    def is_for(self, load):
+        return load.name in ("bulk", "mtu", "udp")
 
     def missing(self):
         absent = [name for name in ("clang", "bpftool", "tc") if shutil.which(name) is None]
@@ -237,6 +239,9 @@ class Softflowd(Nothing):
     def __init__(self):
         super().__init__("softflowd")
 
+    def is_for(self, load):
+        return load.name in ("bulk", "mtu", "churn", "udp")
+
     def missing(self):
         return None if shutil.which("softflowd") else "needs the program softflowd"
 
@@ -256,6 +261,9 @@ class Tcpdump(Nothing):
 
     def __init__(self):
         super().__init__("tcpdump")
+
+    def is_for(self, load):
+        return load.name in ("bulk", "churn", "udp")
 
     def missing(self):
         return None if shutil.which("tcpdump") else "needs the program tcpdump"

@@ -7,8 +7,8 @@ and the page. Measures nothing.
 import statistics
 
 WEIR, YARDSTICK, EMPTY, SAME = "weir", "per-packet yardstick", "nothing", "nothing again (A/A)"
-WITHOUT_L7 = "weir, L7 off"
-WITHOUT_UDP = "weir, L7 and UDP off"
+WITH_L7 = "weir, L7 on"
+WITHOUT_UDP = "weir, UDP off"
 
 # What must come out: the name of the rival whose median cost is the measure, and the share of it.
 BARS = {"bulk": (YARDSTICK, 1 / 20), "mtu": (YARDSTICK, 1 / 20),
@@ -93,7 +93,7 @@ def load_table(load, slots):
             continue
         total, bpf, own = costs(slots, name)
         rss = middle(slot.get("rss_mib") for slot in slots if slot["collector"] == name)
-        said = counted(slots, name) if name in (WEIR, WITHOUT_L7, WITHOUT_UDP) else "-"
+        said = counted(slots, name) if name in (WEIR, WITH_L7, WITHOUT_UDP) else "-"
         lines.append(f"| {name} | {span(total)} | {span(bpf)} | {span(own)} "
                      f"| {span(ratios(slots, name))} | {number(rss[2]) if rss else '-'} "
                      f"| {said} |")
@@ -105,7 +105,7 @@ def load_table(load, slots):
 def verdict(load, slots):
     """(what must be, what is, word) of one load."""
     if load.name in FIXED_BARS:
-        return fixed_verdict(load, costs(slots, WEIR)[0])
+        return fixed_verdict(load, costs(slots, WITH_L7)[0])
     rival, share = BARS[load.name]
     ours, theirs = costs(slots, WEIR)[0], costs(slots, rival)[0]
     if ours is None or theirs is None:

@@ -63,7 +63,8 @@ export async function startWeir(): Promise<RunningWeir> {
   if (!existsSync(binary)) throw new Error(`${binary} is not built: cargo build --package weir`);
   const data = await mkdtemp(join(tmpdir(), 'weir-e2e-'));
   const listen = `127.0.0.1:${await freePort()}`;
-  const child = spawn(binary, ['up', '--data-dir', data, '--listen', listen], {
+  const args = ['up', '--data-dir', data, '--listen', listen, '--l7', 'true'];
+  const child = spawn(binary, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const stop = async () => {

@@ -11,15 +11,15 @@ import classes from './NoLayerData.module.css';
 const reasons: Record<'l7' | 'dns', readonly ReactNode[]> = {
   l7: [
     <>
+      Requests are read only where that was asked for: <code>agent.l7 = true</code>, or{' '}
+      <code>weir up --l7 true</code>. Ports and processes can be left out.
+    </>,
+    <>
       Nobody spoke HTTP or gRPC: what else there was stands under <strong>L4</strong>.
     </>,
     <>
       It was encrypted by a library that is not watched: <code>weir check</code> on the host says
       what is read.
-    </>,
-    <>
-      Reading requests is switched off, for a port or process or whole: <code>agent.l7</code> and
-      its neighbours in <code>weir config</code>.
     </>,
   ],
   dns: [

@@ -169,9 +169,10 @@ pub const KEYS: &[Key] = &[
         "agent.l7",
         "l7",
         Kind::Bool,
-        Some("true"),
+        Some("false"),
         AGENT,
-        "read the heads of HTTP requests and answers, for requests, errors and response times",
+        "read the heads of HTTP requests and answers, for requests, errors and response times; costs \
+         each send and receive call some tens of nanoseconds",
     ),
     key(
         "agent.l7_exclude_ports",
