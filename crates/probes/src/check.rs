@@ -182,7 +182,10 @@ fn payload_hooks(options: &Options, obstacle: Option<&str>) -> Vec<HookReport> {
     match PayloadProbe::start(options) {
         Ok(probe) => {
             let sets = payload::HookSet::ALL.map(|set| (set.name(), set.loses()));
-            choice_hooks("payload", &sets, probe.hook_set().name(), probe.refusals())
+            let used = probe.hook_set().name();
+            let mut hooks = choice_hooks("payload", &sets, used, probe.refusals());
+            hooks.push(tls_hook(&probe, options));
+            hooks
         }
         Err(err) => absence(chain(&err), false),
     }
@@ -198,6 +201,22 @@ fn udp_absence(reason: &str, is_available: bool) -> Vec<HookReport> {
         ..HookReport::new(probe, "send and receive", is_available)
     })
     .into()
+}
+
+/// The functions of TLS libraries.
+fn tls_hook(probe: &PayloadProbe, options: &Options) -> HookReport {
+    let mut hook = HookReport::new("payload", "uprobe", true);
+    if probe.reads_tls() {
+        return hook;
+    }
+    hook.is_used = false;
+    hook.is_available = !options.payload.tls;
+    hook.lost = Some("requests inside TLS".to_owned());
+    hook.reason = Some(match hook.is_available {
+        true => "reading TLS is off".to_owned(),
+        false => "this kernel does not have it".to_owned(),
+    });
+    hook
 }
 
 #[cfg(test)]

@@ -78,6 +78,11 @@ pub const LOSSES: &[LossMeaning] = &[
         "call_missed",
         "calls of which the payload was not read: the kernel could not run the program",
     ),
+    loss(
+        "probe_l7",
+        "tls_library",
+        "TLS libraries that could not be read; requests through them are missing",
+    ),
     loss("dns", "malformed", "DNS answers left out: they are no DNS messages"),
     loss("dns", "truncated", "DNS answers left out: they were cut short"),
     loss(

@@ -60,7 +60,7 @@ fn columns_and_metrics() {
         }
     }
     page.push_str(
-        "\n## Filter fields\n\nEvery column that is no part of a metric is a filter field, and so \
+        "\n## Filter fields\n\nEvery column but times and parts of metrics is a filter field, and so \
          is every metric but the sample counts, read of a single row. A pair of columns `local_x`, \
          `remote_x` gives the fields `client_x`, `server_x` (the same pair, turned by direction) \
          and `x` (either end).\n",

@@ -17,6 +17,8 @@ unsafe impl Plain for raw::payload_opened {}
 unsafe impl Plain for raw::payload_passed {}
 // SAFETY: as above.
 unsafe impl Plain for raw::payload_closed {}
+// SAFETY: as above.
+unsafe impl Plain for raw::payload_tls {}
 
 /// What one record says.
 #[derive(Debug, PartialEq)]
@@ -24,6 +26,8 @@ pub(crate) enum Event<'a> {
     Opened(u64, L7Ends),
     Passed(u64, u64, Payload<'a>),
     Closed(Closed),
+    /// A process speaks TLS.
+    Tls(u32),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +54,7 @@ impl Decoder {
             raw::PAYLOAD_PASSED => passed(bytes),
             raw::PAYLOAD_OPENED => self.opened(&read(bytes)?),
             raw::PAYLOAD_CLOSED => Some(closed(&read(bytes)?)),
+            raw::PAYLOAD_TLS => Some(Event::Tls(read::<raw::payload_tls>(bytes)?.tgid)),
             _ => None,
         }
     }

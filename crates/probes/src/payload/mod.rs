@@ -1,14 +1,16 @@
-//! The payload probe: what TCP connections pass that speak HTTP/1 or HTTP/2 in clear, call by
-//! call, at most the first bytes of each.
+//! The payload probe: what TCP connections pass that speak HTTP/1 or HTTP/2, in clear or inside
+//! TLS, call by call, at most the first bytes of each.
 //!
 //! Owns the payload programs' life: which hooks are used, load, attach, and taking what was handed
 //! over. What the programs do is in `payload.bpf.c`, what crosses in `payload.record.h`. Does not
 //! parse HTTP (`weir-l7`) and does not count traffic (`tcp`).
 
 mod decode;
+mod libraries;
 mod options;
 mod pairs;
 mod support;
+mod symbols;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +24,7 @@ use libbpf_rs::{Link, MapCore, MapFlags, OpenObject};
 use weir_model::{L7Ends, Loss, LossKind, Payload, Way};
 
 use self::decode::{Closed, Decoder, Event, raw};
+use self::libraries::Libraries;
 pub use self::options::{PayloadOptions, Processes};
 use self::pairs::{Opening, Pairs};
 pub(crate) use self::support::HookSet;
@@ -46,9 +49,11 @@ const REASONS: [&str; raw::PAYLOAD_LOSS_REASONS as usize] =
 
 /// A call for which the kernel did not run the program.
 const NOT_RUN: &str = "call_missed";
+/// A process that speaks TLS, or a file, that could not be looked into.
+const NOT_ATTACHED: &str = "tls_library";
 
 pub(crate) fn loss_reasons() -> impl Iterator<Item = (&'static str, &'static str)> {
-    REASONS.into_iter().chain([NOT_RUN]).map(|reason| (COMPONENT, reason))
+    REASONS.into_iter().chain([NOT_RUN, NOT_ATTACHED]).map(|reason| (COMPONENT, reason))
 }
 
 /// Takes what the payload probe hands over, connection by connection in the order in which it was
@@ -74,6 +79,8 @@ pub(crate) struct PayloadProbe {
     refusals: Vec<String>,
     decoder: Decoder,
     pairs: Pairs,
+    /// None if TLS is not read.
+    libraries: Option<Libraries>,
     told: Vec<u64>,
 }
 
@@ -120,6 +127,8 @@ fn load(
         (&mut maps.ports, payload.excluded_ports.len().max(1) as u32),
         (&mut maps.processes, processes.len().max(1) as u32),
         (&mut maps.cgroups, payload.excluded_cgroups_max),
+        (&mut maps.tls_sockets, payload.tls_sockets_max),
+        (&mut maps.tls_sessions, payload.tls_sockets_max),
     ];
     for (map, elements_max) in sizes {
         map.set_max_entries(elements_max).map_err(failed("size the maps of"))?;
@@ -129,6 +138,7 @@ fn load(
         constants.processes_are_let_in = matches!(payload.processes, Processes::Only(_));
         constants.count_loopback = options.loopback;
         constants.one_end = payload.one_end;
+        constants.read_tls = payload.tls && libraries::can_attach();
         constants.head_bytes_max = payload.head_bytes_max;
         constants.frame_bytes_max = payload.frame_bytes_max;
         constants.wake_bytes = ring_bytes / 4;
@@ -155,7 +165,8 @@ fn attach(skel: &mut skel::PayloadSkel<'static>) -> Result<Vec<Link>, ProbeError
     let mut links = Vec::new();
     for program in programs {
         let section = program.section().to_string_lossy().into_owned();
-        if section.starts_with("iter/") {
+        // Iterators are run when needed, TLS libraries are looked for.
+        if section.starts_with("iter/") || section.starts_with('u') {
             continue;
         }
         let failed = |err| ProbeError::libbpf(format!("cannot attach to {section}"), err);
@@ -198,6 +209,11 @@ impl PayloadProbe {
         let mut skel = load(options, hook_set, kernel)?;
         let hooks = attach(&mut skel)?;
         adopt(&skel)?;
+        let mut libraries =
+            (options.payload.tls && libraries::can_attach()).then(Libraries::default);
+        if let Some(libraries) = &mut libraries {
+            libraries.attach_all(&skel.progs);
+        }
         let probe = Self {
             _hooks: hooks,
             ring: Ring::new(&skel.maps.payloads)?,
@@ -205,7 +221,8 @@ impl PayloadProbe {
             refusals: Vec::new(),
             decoder: Decoder::default(),
             pairs: Pairs::new(options.payload.one_end),
-            told: vec![0; REASONS.len() + 1],
+            libraries,
+            told: vec![0; REASONS.len() + 2],
             skel,
         };
         probe.is_adoption_complete().store(true, Ordering::Release);
@@ -224,13 +241,19 @@ impl PayloadProbe {
         }
         let bss = self.skel.maps.bss_data.as_deref().expect("the object has a .bss");
         let ignored = Ignored { ids: &bss.ignored, changes: &bss.ignored_changes };
-        let mut taker = Taker { pairs: &mut self.pairs, ignored, sink };
+        let mut taker = Taker { pairs: &mut self.pairs, ignored, sink, tls: Vec::new() };
         let decoder = &mut self.decoder;
         self.ring.read(|record| {
             if let Some(event) = decoder.event(record) {
                 taker.take(event);
             }
         });
+        let processes = taker.tls;
+        if let Some(libraries) = &mut self.libraries {
+            for pid in processes {
+                libraries.attach_process(&self.skel.progs, pid);
+            }
+        }
     }
 
     /// Hands over nothing more of a connection, not even its end.
@@ -277,6 +300,7 @@ impl PayloadProbe {
         let count = |lost: &u64| shared(lost).load(Ordering::Relaxed);
         let mut counted: Vec<u64> = bss.losses.iter().map(count).collect();
         counted.push(self.program_stats().iter().map(|stats| stats.recursion_misses).sum());
+        counted.push(self.libraries.as_ref().map_or(0, |libraries| libraries.failures));
         let mut losses = Vec::new();
         for (((component, reason), counted), told) in
             loss_reasons().zip(counted).zip(&mut self.told)
@@ -292,6 +316,11 @@ impl PayloadProbe {
             }
         }
         losses
+    }
+
+    /// Whether TLS libraries are read.
+    pub(crate) fn reads_tls(&self) -> bool {
+        self.libraries.is_some()
     }
 
     /// Why better sets than the one in use are not, best first.
@@ -314,6 +343,8 @@ struct Taker<'a> {
     pairs: &'a mut Pairs,
     ignored: Ignored<'a>,
     sink: &'a mut dyn PayloadSink,
+    /// Processes that speak TLS.
+    tls: Vec<u32>,
 }
 
 impl Taker<'_> {
@@ -323,6 +354,7 @@ impl Taker<'_> {
             Event::Passed(id, position, payload) => self.sink.payload(id, position, &payload),
             Event::Opened(id, ends) => self.opened(id, ends),
             Event::Closed(closed) => self.closed(closed),
+            Event::Tls(pid) => self.tls.push(pid),
         }
     }
 

@@ -16,6 +16,9 @@ pub enum Processes {
 pub struct PayloadOptions {
     /// Whether any is read; off, no hook is attached.
     pub is_on: bool,
+    /// Whether what is inside TLS is read, too: of OpenSSL and GnuTLS. Each call of such a library
+    /// costs every process some two microseconds then.
+    pub tls: bool,
     /// Whether of a conversation with both ends on this host only the server's end is told.
     pub one_end: bool,
     /// Connections from or to these ports are left out.
@@ -30,12 +33,15 @@ pub struct PayloadOptions {
     pub ring_bytes_max: u32,
     /// Control groups that can be left out at once.
     pub excluded_cgroups_max: u32,
+    /// TLS connections watched at once, 350 bytes each; more are lost (`socket_state`).
+    pub tls_sockets_max: u32,
 }
 
 impl Default for PayloadOptions {
     fn default() -> Self {
         Self {
             is_on: false,
+            tls: true,
             one_end: true,
             excluded_ports: Vec::new(),
             processes: Processes::AllBut(Vec::new()),
@@ -43,6 +49,7 @@ impl Default for PayloadOptions {
             frame_bytes_max: raw::PAYLOAD_BYTES_MAX,
             ring_bytes_max: 8 << 20,
             excluded_cgroups_max: 4096,
+            tls_sockets_max: 1 << 17,
         }
     }
 }
@@ -54,6 +61,7 @@ impl PayloadOptions {
             ("frame_bytes_max", self.frame_bytes_max, 64, raw::PAYLOAD_BYTES_MAX),
             ("ring_bytes_max", self.ring_bytes_max, 1 << 16, 1 << 30),
             ("excluded_cgroups_max", self.excluded_cgroups_max, 1, 1 << 20),
+            ("tls_sockets_max", self.tls_sockets_max, 1, 1 << 26),
         ];
         for (name, value, least, most) in limits {
             if value < least || value > most {

@@ -1,44 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Payload: what TCP connections pass that speak HTTP in clear, call by call.
+ * Payload: what TCP connections pass that speak HTTP, in clear or inside TLS, call by call.
  *
- * Owns the hooks: the end of every call that sends or receives, and a socket's end. What is kept
- * of a connection and told of it is payload_connection.bpf.h's, what becomes of a call
- * payload_calls.bpf.h's, the judgement of first bytes payload_class.bpf.h's, finding them
- * payload_bytes.bpf.h's.
+ * Owns the hooks: the end of every call that sends or receives, a socket's end, and the calls of
+ * TLS libraries. What is kept of a connection and told of it is payload_connection.bpf.h's, what
+ * becomes of a call payload_calls.bpf.h's, the judgement of first bytes payload_class.bpf.h's,
+ * finding them payload_bytes.bpf.h's, payload_sockets.bpf.h's and payload_tls.bpf.h's.
  *
  * A connection is judged by the first bytes that either end passes. From then on it costs a look
  * into its socket's storage where it is not read, and a copy of the beginning of each call where
  * it is.
  */
-#include "payload_calls.bpf.h"
+#include "payload_sockets.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Whether tcp_recvmsg() has a parameter more: "nonblock", until 5.18. */
 const volatile bool receive_has_nonblock = false;
-
-static __always_inline void passed(struct sock *sk, int result, int flags, enum payload_way way)
-{
-	struct connection *connection;
-
-	if (result <= 0 || sk->sk_protocol != IPPROTO_TCP || flags & (MSG_PEEK | MSG_ERRQUEUE))
-		return;
-	connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
-	if (!connection) {
-		first_call(sk, result, flags, way);
-		return;
-	}
-	switch (connection->class) {
-	case CLASS_UNKNOWN:
-		next_call(sk, connection, result, flags, way);
-		break;
-	case CLASS_HTTP1:
-	case CLASS_HTTP2:
-		hand_over(sk, connection, result, flags, way);
-		break;
-	}
-}
 
 /* --- functions: TCP's own --- */
 
@@ -95,14 +73,10 @@ int BPF_PROG(payload_reset_received, struct sock *sk)
 	return 0;
 }
 
-/* The socket goes away; until then its process may still read what had come before a reset. */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(payload_destroy, struct sock *sk)
 {
-	struct connection *connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
-
-	if (connection && connection->flags & CONNECTION_TOLD)
-		tell_closed(sk, connection);
+	destroyed(sk);
 	return 0;
 }
 
@@ -124,5 +98,37 @@ int payload_adopt(struct bpf_iter__tcp *ctx)
 	if (sk->__sk_common.skc_state == TCP_LISTEN || sk->__sk_common.skc_state == TCP_SYN_SENT)
 		return 0;
 	bpf_sk_storage_get(&connections, tp, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+	return 0;
+}
+
+/* --- TLS libraries; user space finds them and attaches --- */
+
+/* SSL_read(), SSL_write(), gnutls_record_recv(), gnutls_record_send(): all return the length. */
+SEC("uprobe")
+int payload_tls_begins(struct pt_regs *ctx)
+{
+	tls_call_begins(argument(ctx, 0), argument(ctx, 1), 0);
+	return 0;
+}
+
+/* SSL_read_ex(), SSL_write_ex(): the fourth argument says where to write it. */
+SEC("uprobe")
+int payload_tls_ex_begins(struct pt_regs *ctx)
+{
+	tls_call_begins(argument(ctx, 0), argument(ctx, 1), argument(ctx, 3));
+	return 0;
+}
+
+SEC("uretprobe")
+int payload_tls_wrote(struct pt_regs *ctx)
+{
+	tls_call_ends(returned(ctx), PAYLOAD_SENT);
+	return 0;
+}
+
+SEC("uretprobe")
+int payload_tls_read(struct pt_regs *ctx)
+{
+	tls_call_ends(returned(ctx), PAYLOAD_RECEIVED);
 	return 0;
 }

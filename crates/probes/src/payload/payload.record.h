@@ -13,6 +13,7 @@ enum payload_kind {
 	PAYLOAD_OPENED = 1,
 	PAYLOAD_PASSED = 2,
 	PAYLOAD_CLOSED = 3,
+	PAYLOAD_TLS = 4,
 };
 
 enum payload_way {
@@ -78,6 +79,15 @@ struct payload_closed {
 	__u64 positions[PAYLOAD_WAYS];
 };
 
+/* A process speaks TLS: its library may be one to attach to. */
+struct payload_tls {
+	__u64 id;
+	__u64 mono_ns;
+	__u8 kind;
+	__u8 pad[3];
+	__u32 tgid;
+};
+
 /* Why something was lost; counted where it was lost. */
 enum payload_loss {
 	/* The ring buffer was full: what a call passed is not handed over. */
@@ -93,6 +103,7 @@ enum payload_loss {
 
 _Static_assert(sizeof(struct payload_opened) == 88, "struct payload_opened has padding");
 _Static_assert(sizeof(struct payload_passed) == 32, "struct payload_passed has padding");
+_Static_assert(sizeof(struct payload_tls) == 24, "struct payload_tls has padding");
 _Static_assert(sizeof(struct payload_closed) == 40, "struct payload_closed has padding");
 
 #endif

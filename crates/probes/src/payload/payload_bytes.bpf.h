@@ -122,6 +122,7 @@ static __always_inline enum source_kind find_source(struct scratch *scratch,
 /* Copies bytes to `at`, which is at most BODY_BYTES; gives where they end. */
 static __always_inline __u32 copy_to(struct scratch *scratch, __u32 at, __u64 from, __u64 bytes)
 {
+	barrier_var(bytes);
 	if (bytes > PAYLOAD_BYTES_MAX)
 		bytes = PAYLOAD_BYTES_MAX;
 	if (bpf_probe_read_user(scratch->bytes + at, bytes, (void *)from))

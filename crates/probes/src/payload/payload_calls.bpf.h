@@ -2,7 +2,7 @@
 /*
  * A call: what becomes of a connection by its first bytes, and how much of it is copied.
  *
- * Owns the judging of calls and the handing over of their bytes.
+ * Owns the judging of calls and the handing over of their bytes, wherever these are found.
  */
 #ifndef WEIR_PAYLOAD_CALLS_BPF_H
 #define WEIR_PAYLOAD_CALLS_BPF_H
@@ -111,55 +111,39 @@ static __always_inline __u32 copy_message(struct scratch *scratch,
 }
 
 static __always_inline __u32 copy_call(struct scratch *scratch, struct connection *connection,
+				       enum source_kind kind, const struct source *source,
 				       __u32 length, enum payload_way way)
 {
-	struct source source = {};
-	enum source_kind kind = find_source(scratch, &source);
-
 	if (kind == SOURCE_UNKNOWN)
 		count_loss(PAYLOAD_LOSS_UNREADABLE);
 	if (kind < SOURCE_BUFFER)
 		return 0;
 	if (connection->class == CLASS_HTTP1)
-		return copy_message(scratch, connection, length, kind, &source, way);
-	return gather(scratch, 0, kind, &source,
+		return copy_message(scratch, connection, length, kind, source, way);
+	return gather(scratch, 0, kind, source,
 		      length < frame_bytes_max ? length : frame_bytes_max);
 }
 
-static __always_inline bool is_ignored(struct sock *sk, struct connection *connection)
+/* A call of a connection that user space knows; the caller has the scratch memory. */
+static __always_inline void hand_over(struct scratch *scratch, struct connection *connection,
+				      enum source_kind kind, const struct source *source,
+				      __u64 position, __u32 length, enum payload_way way)
+{
+	__u32 copied = copy_call(scratch, connection, kind, source, length, way);
+
+	scratch->record.mono_ns = bpf_ktime_get_boot_ns();
+	tell_passed(scratch, connection, position, length, copied, way);
+}
+
+/* Whether user space has had enough of it. */
+static __always_inline bool is_ignored(struct connection *connection)
 {
 	__u32 changes = ignored_changes;
 
 	if (connection->ignored_changes == changes)
 		return false;
 	connection->ignored_changes = changes;
-	if (ignored[connection->id & (PAYLOAD_IGNORED_MAX - 1)] != connection->id)
-		return false;
-	connection->class = CLASS_IGNORED;
-	tell_closed(sk, connection);
-	return true;
-}
-
-/* A call of a connection that user space knows. */
-static __noinline int hand_over(struct sock *sk, struct connection *connection, int result,
-				int flags, enum payload_way way)
-{
-	struct scratch *scratch;
-	__u32 copied = 0;
-	__u64 position;
-
-	if (is_ignored(sk, connection))
-		return 0;
-	position = advance(sk, connection, result, way);
-	if (!take_scratch(&scratch))
-		return 0;
-	/* With MSG_TRUNC the bytes are thrown away. */
-	if (!(flags & MSG_TRUNC))
-		copied = copy_call(scratch, connection, result, way);
-	scratch->record.mono_ns = bpf_ktime_get_boot_ns();
-	tell_passed(scratch, connection, position, result, copied, way);
-	leave_scratch(scratch);
-	return 0;
+	return ignored[connection->id & (PAYLOAD_IGNORED_MAX - 1)] == connection->id;
 }
 
 /* Who asks is the client. */
@@ -207,11 +191,11 @@ static __always_inline void tell_start(struct scratch *scratch, struct connectio
 
 /* The beginning of the call, behind what was kept of calls before it. */
 static __always_inline enum verdict judge_call(struct scratch *scratch,
-					       struct connection *connection, int result,
+					       struct connection *connection,
+					       enum source_kind kind,
+					       const struct source *source, __u32 length,
 					       enum payload_way way)
 {
-	struct source source = {};
-	enum source_kind kind = find_source(scratch, &source);
 	__u32 kept, wanted, count;
 	enum verdict verdict;
 
@@ -224,9 +208,9 @@ static __always_inline enum verdict judge_call(struct scratch *scratch,
 	kept = connection->start_bytes & (START_BYTES - 1);
 	scratch->start = connection->start;
 	wanted = START_BYTES - kept;
-	if (wanted > (__u32)result)
-		wanted = result;
-	count = gather(scratch, kept, kind, &source, wanted);
+	if (wanted > length)
+		wanted = length;
+	count = gather(scratch, kept, kind, source, wanted);
 	verdict = judge(&scratch->start, count);
 	if (verdict != VERDICT_MORE || count >= START_BYTES)
 		return verdict;
@@ -238,77 +222,52 @@ static __always_inline enum verdict judge_call(struct scratch *scratch,
 	return verdict;
 }
 
-static __always_inline void recognised(struct sock *sk, struct scratch *scratch,
-				       struct connection *connection, enum verdict verdict,
-				       __u64 position, enum payload_way way)
+/* Whether the verdict is HTTP; else what follows of it. */
+static __always_inline bool is_recognised(struct connection *connection, enum verdict verdict)
 {
 	bool is_joined = connection->flags & CONNECTION_JOINED;
-	bool is_http1 = verdict == VERDICT_REQUEST || verdict == VERDICT_ANSWER;
 
-	connection->id = bpf_get_socket_cookie(sk);
-	connection->class = is_http1 ? CLASS_HTTP1 : CLASS_HTTP2;
-	if (!tell_opened(sk, connection, role_of(verdict, way, is_joined)))
+	switch (verdict) {
+	case VERDICT_REQUEST:
+	case VERDICT_ANSWER:
+		connection->class = CLASS_HTTP1;
+		return true;
+	case VERDICT_PREFACE:
+	case VERDICT_SETTINGS:
+		connection->class = CLASS_HTTP2;
+		return true;
+	case VERDICT_FRAME:
+		if (is_joined) {
+			connection->class = CLASS_HTTP2;
+			return true;
+		}
+		break;
+	case VERDICT_MORE:
+	case VERDICT_TLS:
+		return false;
+	case VERDICT_PROXY:
+		connection->flags |= CONNECTION_JOINED;
+		break;
+	case VERDICT_RECORD:
+	case VERDICT_NOTHING:
+		break;
+	}
+	judged_in_vain(connection);
+	return false;
+}
+
+/* The connection turned out to speak HTTP with this call. */
+static __always_inline void begin(struct scratch *scratch, struct connection *connection,
+				  struct payload_opened *opened, enum verdict verdict,
+				  enum source_kind kind, const struct source *source,
+				  __u64 position, __u32 length, enum payload_way way)
+{
+	opened->role = role_of(verdict, way, connection->flags & CONNECTION_JOINED);
+	if (!tell_opened(opened, connection))
 		return;
 	if (connection->start_bytes)
 		tell_start(scratch, connection, position - connection->start_bytes);
-}
-
-/* A call of a connection of which it is not known yet what it speaks. */
-static __noinline int next_call(struct sock *sk, struct connection *connection, int result,
-				int flags, enum payload_way way)
-{
-	enum verdict verdict = VERDICT_NOTHING;
-	struct scratch *scratch;
-	__u64 position;
-
-	position = advance(sk, connection, result, way);
-	if (!take_scratch(&scratch))
-		return 0;
-	if (!(flags & MSG_TRUNC))
-		verdict = judge_call(scratch, connection, result, way);
-	switch (verdict) {
-	case VERDICT_MORE:
-		break;
-	case VERDICT_TLS:
-		connection->class = CLASS_TLS;
-		break;
-	case VERDICT_FRAME:
-		if (!(connection->flags & CONNECTION_JOINED)) {
-			judged_in_vain(connection);
-			break;
-		}
-		recognised(sk, scratch, connection, verdict, position, way);
-		break;
-	case VERDICT_PROXY:
-		connection->flags |= CONNECTION_JOINED;
-		judged_in_vain(connection);
-		break;
-	case VERDICT_NOTHING:
-		judged_in_vain(connection);
-		break;
-	default:
-		recognised(sk, scratch, connection, verdict, position, way);
-	}
-	leave_scratch(scratch);
-	if (connection->class >= CLASS_HTTP1)
-		hand_over(sk, connection, result, flags, way);
-	return 0;
-}
-
-static __noinline int first_call(struct sock *sk, int result, int flags, enum payload_way way)
-{
-	struct connection *connection;
-
-	if (!is_tcp(sk))
-		return 0;
-	connection = bpf_sk_storage_get(&connections, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!connection) {
-		count_loss(PAYLOAD_LOSS_SOCKET_STATE);
-		return 0;
-	}
-	if (!is_adoption_complete)
-		connection->flags |= CONNECTION_JOINED;
-	return next_call(sk, connection, result, flags, way);
+	hand_over(scratch, connection, kind, source, position, length, way);
 }
 
 #endif

@@ -41,6 +41,8 @@ enum verdict {
 	/* Another frame of HTTP/2, in the middle of a connection. */
 	VERDICT_FRAME,
 	VERDICT_TLS,
+	/* A record of TLS in the middle of a connection. */
+	VERDICT_RECORD,
 	/* A proxy says for whom it speaks; the protocol comes after that. */
 	VERDICT_PROXY,
 };
@@ -54,9 +56,11 @@ enum {
 	FRAME_WINDOW_UPDATE = 8,
 };
 
-/* Type of a TLS record. */
+/* Types of TLS records. */
 enum {
+	RECORD_CHANGE_CIPHER_SPEC = 20,
 	RECORD_HANDSHAKE = 22,
+	RECORD_APPLICATION_DATA = 23,
 };
 
 enum agreement {
@@ -157,13 +161,16 @@ static __always_inline enum verdict judge_frame(const __u8 *bytes, __u32 count)
 	return VERDICT_NOTHING;
 }
 
-static __always_inline enum verdict judge_handshake(const __u8 *bytes, __u32 count)
+/* A type and a version 3.x (RFC 8446, section 5.1). A connection begins with a handshake. */
+static __always_inline enum verdict judge_record(const __u8 *bytes, __u32 count)
 {
 	if (count >= 2 && bytes[1] != 3)
 		return VERDICT_NOTHING;
 	if (count >= 3 && bytes[2] > 4)
 		return VERDICT_NOTHING;
-	return count < 3 ? VERDICT_MORE : VERDICT_TLS;
+	if (count < 3)
+		return VERDICT_MORE;
+	return bytes[0] == RECORD_HANDSHAKE ? VERDICT_TLS : VERDICT_RECORD;
 }
 
 struct known {
@@ -187,8 +194,9 @@ __noinline int judge(const struct start *start, __u32 count)
 		return VERDICT_NOTHING;
 	if (start->bytes[0] == 0)
 		return judge_frame(start->bytes, count);
-	if (start->bytes[0] == RECORD_HANDSHAKE)
-		return judge_handshake(start->bytes, count);
+	if (start->bytes[0] >= RECORD_CHANGE_CIPHER_SPEC &&
+	    start->bytes[0] <= RECORD_APPLICATION_DATA)
+		return judge_record(start->bytes, count);
 	for (__u32 i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		switch (agrees(start, count, known[i].first, known[i].second, known[i].length)) {
 		case AGREES:

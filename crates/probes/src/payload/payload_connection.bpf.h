@@ -136,6 +136,15 @@ static __always_inline __u64 wakeup(void)
 	return BPF_RB_FORCE_WAKEUP;
 }
 
+/* For what cannot wait. */
+static __always_inline __u64 wake_always(void)
+{
+	if (!is_asleep)
+		return BPF_RB_NO_WAKEUP;
+	is_asleep = 0;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
 static __always_inline bool take_scratch(struct scratch **scratch)
 {
 	__u32 zero = 0;
@@ -179,7 +188,7 @@ static __always_inline __u64 advance(struct sock *sk, struct connection *connect
 	return end - result - connection->origin[way];
 }
 
-static __always_inline bool is_let_in(struct sock *sk, const struct payload_opened *opened)
+static __always_inline bool is_let_in(const struct payload_opened *opened)
 {
 	__u64 cgroup_id = opened->cgroup_id;
 	__u16 port = opened->local_port;
@@ -205,42 +214,41 @@ static __always_inline bool is_other_end_here(const struct payload_opened *opene
 					       local->halves[1] == remote->halves[1]);
 }
 
-static __always_inline void fill_opened(struct payload_opened *opened, struct sock *sk,
-					const struct connection *connection, __u8 role)
+static __always_inline void fill_opened(struct payload_opened *opened, struct sock *sk)
 {
 	__builtin_memset(opened, 0, sizeof(*opened));
-	opened->id = connection->id;
-	opened->mono_ns = bpf_ktime_get_boot_ns();
+	opened->id = bpf_get_socket_cookie(sk);
 	opened->kind = PAYLOAD_OPENED;
-	opened->role = role;
 	opened->netns = netns_of_sock(sk, TYPED);
 	opened->cgroup_id = cgroup_id_of_sock(sk, TYPED);
 	local_address((union address *)opened->local, sk, TYPED);
 	remote_address((union address *)opened->remote, sk, TYPED);
 	opened->local_port = local_port(sk);
 	opened->remote_port = remote_port(sk, TYPED);
-	read_current_process(&opened->process);
 }
 
 /*
  * Whether user space now knows of the connection and waits for what it passes. Of a client whose
- * server is here too it learns who it is, and the rest from the server's end.
+ * server is here too it learns who it is, and the rest from the server's end. Whether the other
+ * end of TLS can be read is not known here.
  */
-static __always_inline bool tell_opened(struct sock *sk, struct connection *connection, __u8 role)
+static __always_inline bool tell_opened(struct payload_opened *opened,
+					struct connection *connection)
 {
-	struct payload_opened opened;
 	bool is_told, is_silent;
 
-	fill_opened(&opened, sk, connection, role);
-	is_told = is_let_in(sk, &opened);
-	if (is_told && address_is_loopback((union address *)opened.remote))
+	opened->mono_ns = bpf_ktime_get_boot_ns();
+	read_current_process(&opened->process);
+	is_told = is_let_in(opened);
+	if (is_told && address_is_loopback((union address *)opened->remote))
 		is_told = count_loopback;
-	is_silent = one_end && role == PAYLOAD_ROLE_CLIENT && is_other_end_here(&opened);
+	is_silent = one_end && opened->role == PAYLOAD_ROLE_CLIENT && !opened->is_tls &&
+		    is_other_end_here(opened);
 	if (!is_told) {
 		connection->class = CLASS_IGNORED;
 		return false;
 	}
-	if (bpf_ringbuf_output(&payloads, &opened, sizeof(opened), wakeup())) {
+	if (bpf_ringbuf_output(&payloads, opened, sizeof(*opened), wakeup())) {
 		count_loss(PAYLOAD_LOSS_RING_FULL);
 		connection->class = CLASS_IGNORED;
 		return false;
@@ -294,7 +302,7 @@ static __always_inline __u64 position_of(const struct connection *connection,
 	return connection->end[way] - connection->origin[way];
 }
 
-static __noinline int tell_closed(struct sock *sk, struct connection *connection)
+static __noinline int tell_closed(struct connection *connection)
 {
 	struct payload_closed closed = {
 		.id = connection->id,
@@ -304,8 +312,6 @@ static __noinline int tell_closed(struct sock *sk, struct connection *connection
 		.is_ignored = connection->class == CLASS_IGNORED,
 	};
 
-	if (!closed.is_reset)
-		settle_both(sk, connection);
 	connection->flags &= ~CONNECTION_TOLD;
 	closed.positions[PAYLOAD_SENT] = position_of(connection, PAYLOAD_SENT);
 	closed.positions[PAYLOAD_RECEIVED] = position_of(connection, PAYLOAD_RECEIVED);

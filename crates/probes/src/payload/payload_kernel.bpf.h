@@ -27,6 +27,16 @@ enum {
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs___function {
+	unsigned long di;
+	unsigned long si;
+	unsigned long dx;
+	unsigned long cx;
+	unsigned long ax;
+};
+#endif
+
 struct tcp_sock___sequences {
 	__u32 write_seq;
 	__u32 copied_seq;
@@ -41,6 +51,36 @@ static __always_inline const struct tcp_sock___sequences *tcp_sequences(struct s
 	if (bpf_ksym_exists(bpf_rdonly_cast))
 		return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock___sequences));
 	return (const struct tcp_sock___sequences *)bpf_skc_to_tcp_sock(sk);
+}
+
+/* Arguments and result of a function in user space, by the calling conventions of C. */
+static __always_inline __u64 argument(const struct pt_regs *registers, int index)
+{
+#if defined(__TARGET_ARCH_x86)
+	const struct pt_regs___function *function = (const void *)registers;
+
+	switch (index) {
+	case 0:
+		return function->di;
+	case 1:
+		return function->si;
+	case 2:
+		return function->dx;
+	default:
+		return function->cx;
+	}
+#elif defined(__TARGET_ARCH_arm64)
+	return registers->regs[index];
+#endif
+}
+
+static __always_inline int returned(const struct pt_regs *registers)
+{
+#if defined(__TARGET_ARCH_x86)
+	return ((const struct pt_regs___function *)registers)->ax;
+#elif defined(__TARGET_ARCH_arm64)
+	return registers->regs[0];
+#endif
 }
 
 static __always_inline bool is_tcp(struct sock *sk)

@@ -3,6 +3,7 @@
 mod calls;
 mod connections;
 mod programs;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;

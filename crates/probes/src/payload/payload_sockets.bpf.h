@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What sockets pass themselves: clear text, or the records of TLS.
+ *
+ * Owns the way from a call on a socket to the connection and the bytes that it passed.
+ */
+#ifndef WEIR_PAYLOAD_SOCKETS_BPF_H
+#define WEIR_PAYLOAD_SOCKETS_BPF_H
+
+#include "payload_tls.bpf.h"
+
+/* A call of a connection that speaks HTTP in clear. */
+static __noinline int http_call(struct sock *sk, struct connection *connection, int result,
+				int flags, enum payload_way way)
+{
+	enum source_kind kind = SOURCE_NONE;
+	struct source source = {};
+	struct scratch *scratch;
+	__u64 position;
+
+	if (is_ignored(connection)) {
+		connection->class = CLASS_IGNORED;
+		tell_closed(connection);
+		return 0;
+	}
+	position = advance(sk, connection, result, way);
+	if (!take_scratch(&scratch))
+		return 0;
+	/* With MSG_TRUNC the bytes are thrown away. */
+	if (!(flags & MSG_TRUNC))
+		kind = find_source(scratch, &source);
+	hand_over(scratch, connection, kind, &source, position, result, way);
+	leave_scratch(scratch);
+	return 0;
+}
+
+/* A call of a connection of which it is not known yet what it speaks. */
+static __noinline int next_call(struct sock *sk, struct connection *connection, int result,
+				int flags, enum payload_way way)
+{
+	enum source_kind kind = SOURCE_NONE;
+	struct source source = {};
+	struct scratch *scratch;
+	enum verdict verdict;
+	__u64 position;
+
+	position = advance(sk, connection, result, way);
+	if (!take_scratch(&scratch))
+		return 0;
+	if (!(flags & MSG_TRUNC))
+		kind = find_source(scratch, &source);
+	verdict = judge_call(scratch, connection, kind, &source, result, way);
+	if (verdict == VERDICT_RECORD && connection->flags & CONNECTION_JOINED)
+		verdict = VERDICT_TLS;
+	if (verdict == VERDICT_TLS) {
+		tls_begins(sk, connection);
+	} else if (is_recognised(connection, verdict)) {
+		struct payload_opened opened;
+
+		fill_opened(&opened, sk);
+		connection->id = opened.id;
+		begin(scratch, connection, &opened, verdict, kind, &source, position, result,
+		      way);
+	}
+	leave_scratch(scratch);
+	return 0;
+}
+
+static __noinline int first_call(struct sock *sk, int result, int flags, enum payload_way way)
+{
+	struct connection *connection;
+
+	if (!is_tcp(sk))
+		return 0;
+	connection = bpf_sk_storage_get(&connections, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!connection) {
+		count_loss(PAYLOAD_LOSS_SOCKET_STATE);
+		return 0;
+	}
+	if (!is_adoption_complete)
+		connection->flags |= CONNECTION_JOINED;
+	return next_call(sk, connection, result, flags, way);
+}
+
+static __always_inline void passed(struct sock *sk, int result, int flags, enum payload_way way)
+{
+	struct connection *connection;
+
+	if (result <= 0 || sk->sk_protocol != IPPROTO_TCP || flags & (MSG_PEEK | MSG_ERRQUEUE))
+		return;
+	connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	if (!connection) {
+		first_call(sk, result, flags, way);
+		return;
+	}
+	switch (connection->class) {
+	case CLASS_UNKNOWN:
+		next_call(sk, connection, result, flags, way);
+		break;
+	case CLASS_TLS:
+		note_tls_call(connection);
+		break;
+	case CLASS_HTTP1:
+	case CLASS_HTTP2:
+		http_call(sk, connection, result, flags, way);
+		break;
+	}
+}
+
+/* The socket goes away; until then its process may still read what had come before a reset. */
+static __always_inline void destroyed(struct sock *sk)
+{
+	struct connection *connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
+
+	if (!connection)
+		return;
+	if (connection->class == CLASS_TLS) {
+		tls_ends(connection);
+		return;
+	}
+	if (!(connection->flags & CONNECTION_TOLD))
+		return;
+	if (!(connection->flags & CONNECTION_RESET))
+		settle_both(sk, connection);
+	tell_closed(connection);
+}
+
+#endif
