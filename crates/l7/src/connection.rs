@@ -94,6 +94,17 @@ impl Connection {
         matches!(self.kind, Kind::NotHttp | Kind::Ended { .. })
     }
 
+    /// Ends what may have ended, and says whether the next request need not be read to understand
+    /// those after it: only of HTTP/1, between two exchanges. A client that does not wait for
+    /// answers is never between two.
+    pub fn pause(&mut self, out: &mut dyn FnMut(Exchange)) -> bool {
+        let sink = &mut Sink { losses: &mut self.losses, out };
+        match &mut self.kind {
+            Kind::Http1(http1) => http1.pause(sink),
+            _ => false,
+        }
+    }
+
     /// Takes what one call passed. Exchanges come out as they end.
     pub fn feed(&mut self, payload: &Payload<'_>, out: &mut dyn FnMut(Exchange)) {
         if payload.length == 0 {

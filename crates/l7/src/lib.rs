@@ -16,11 +16,13 @@ mod http2;
 mod look;
 mod losses;
 mod request;
+mod skim;
 mod templates;
 
 pub use connection::{Connection, JOIN_CALLS_MAX};
 pub use losses::{Reason, Unparsed};
 pub use request::PATH_BYTES_MAX;
+pub use skim::{Skim, Skimmed};
 pub use templates::{
     CHILDREN_MAX, OTHER, ROOT_CHILDREN_MAX, TEMPLATES_MAX, TEMPLATES_PER_SERVICE_MAX, Templates,
 };

@@ -88,6 +88,21 @@ impl Sketch {
         }
     }
 
+    /// Makes it stand for `count` latencies that are distributed as those counted; exactly so
+    /// many, unless none was counted.
+    pub fn scale_to(&mut self, count: u64) {
+        let from = u128::from(self.count().max(1));
+        let share = |below: u64| u128::from(below) * u128::from(count) / from;
+        let mut below = 0u64;
+        for (_, bucket_count) in &mut self.buckets {
+            let before = share(below);
+            below = below.saturating_add(*bucket_count);
+            // a share of `count` is at most that
+            *bucket_count = (share(below) - before) as u64;
+        }
+        self.buckets.retain(|(_, bucket_count)| *bucket_count > 0);
+    }
+
     /// Adds to a bucket that stands at `from` or later; says where it stands.
     fn add_to(&mut self, from: usize, bucket: u16, count: u64) -> usize {
         let at = from + self.buckets[from..].partition_point(|(b, _)| *b < bucket);
@@ -349,5 +364,27 @@ mod tests {
         ] {
             assert_eq!(Sketch::decode(bytes), Err(expected), "{name}");
         }
+    }
+
+    #[test]
+    fn scaling_keeps_the_shape_and_meets_the_count() {
+        for count in [0, 1, 2, 7, 30, 1_000_003] {
+            let mut sketch = Sketch::default();
+            [10, 20, 20, 3_000, 3_000, 3_000].into_iter().for_each(|us| sketch.add(us));
+            let of_all = |sketch: &Sketch, us: u64| {
+                let bucket = LAST_US.partition_point(|last| *last < us) as u16;
+                let found = sketch.buckets.iter().find(|(known, _)| *known == bucket);
+                found.map_or(0, |(_, count)| *count)
+            };
+            sketch.scale_to(count);
+            assert_eq!(sketch.count(), count);
+            for (us, sixths) in [(10, 1), (20, 2), (3_000, 3)] {
+                assert!(of_all(&sketch, us).abs_diff(count * sixths / 6) <= 1, "{us} of {count}");
+            }
+            assert_eq!(Sketch::decode(&sketch.encode()), Ok(sketch));
+        }
+        let mut none = Sketch::default();
+        none.scale_to(9);
+        assert!(none.is_empty());
     }
 }

@@ -30,6 +30,8 @@ pub struct Http1 {
     current: Option<Current>,
     /// A whole head was seen: what follows that is none is a hole, not another protocol.
     is_proven: bool,
+    /// A request came while another one waited.
+    is_pipelined: bool,
     pub protocol: L7Protocol,
 }
 
@@ -61,6 +63,7 @@ impl Http1 {
             waiting: VecDeque::new(),
             current: None,
             is_proven: false,
+            is_pipelined: false,
             protocol: L7Protocol::Http11,
         }
     }
@@ -88,6 +91,21 @@ impl Http1 {
         }
         let gap = u64::from(payload.length).saturating_sub(at as u64);
         (at, if gap > 0 { self.gap(is_request, gap, sink) } else { Next::Same })
+    }
+
+    /// Between two exchanges; an answer whose end was not copied has ended by the next request.
+    pub fn pause(&mut self, sink: &mut Sink<'_>) -> bool {
+        let is_between = self.requests.state == State::Head
+            && !self.requests.is_in_head()
+            && self.waiting.is_empty()
+            && matches!(self.answers.state, State::Head | State::Lost { .. })
+            && !self.answers.is_in_head()
+            && !self.is_pipelined;
+        if is_between {
+            self.finish(Outcome::Answered, sink);
+            self.answers.state = State::Head;
+        }
+        is_between
     }
 
     /// Ends what is open with the connection.
@@ -325,6 +343,7 @@ impl Http1 {
 
     fn on_request(&mut self, head: RequestHead<'_>, began_ns: u64, sink: &mut Sink<'_>) {
         self.is_proven = true;
+        self.is_pipelined |= !self.waiting.is_empty();
         self.protocol = if head.is_http10 { L7Protocol::Http10 } else { L7Protocol::Http11 };
         if matches!(self.answers.state, State::Lost { .. }) && self.waiting.is_empty() {
             // A client that asks again has read the answer before.
