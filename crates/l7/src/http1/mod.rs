@@ -173,12 +173,16 @@ impl Http1 {
             ),
             false => (self.answers.state, look::answer as _, !self.waiting.is_empty()),
         };
+        let is_within = self.waiting.is_empty() != is_request;
         match state {
             State::Head => return,
             State::Lost { is_chunked: true } if body::looks_like_chunk(data) => {
                 self.half(is_request).state = body::FIRST_CHUNK;
                 return;
             }
+            // No call was missed, so the other side's bytes would say that the body has ended: what
+            // looks like a message belongs to it.
+            State::Lost { is_chunked: true } if is_within => return,
             State::Lost { .. } => {}
             _ if has_moved_on => {}
             _ => return,

@@ -48,6 +48,11 @@ impl Frame {
         matches!(self.kind, HEADERS | RST_STREAM | PUSH_PROMISE | GOAWAY | CONTINUATION)
     }
 
+    /// Whether the payload is a header block or a part of one.
+    pub fn has_fields(&self) -> bool {
+        matches!(self.kind, HEADERS | PUSH_PROMISE | CONTINUATION)
+    }
+
     /// What RFC 9113, section 6, asks of each kind's length and stream. Kinds that it does not
     /// know are allowed (section 4.1), and so is whatever their flags say.
     pub fn is_possible(&self) -> bool {

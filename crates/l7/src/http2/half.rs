@@ -85,6 +85,21 @@ impl Half {
         }
     }
 
+    /// Whether bytes are passed over until a call begins like a frame.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.state, State::Lost)
+    }
+
+    /// Whether what passed ends within a header block, or within a frame's header, which may be
+    /// one's.
+    pub fn is_in_block(&self) -> bool {
+        match self.state {
+            State::Frame { frame, .. } => frame.has_fields() || self.block.is_some(),
+            State::Header(there) => there > 0 || self.block.is_some(),
+            State::Lost => false,
+        }
+    }
+
     /// Cuts what a call passed into frames.
     pub fn cut(
         &mut self,

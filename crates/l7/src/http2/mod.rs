@@ -92,6 +92,10 @@ impl Http2 {
     pub fn feed(&mut self, payload: &Payload<'_>, sink: &mut Sink<'_>) {
         let way = payload.way;
         let conversation = &mut self.conversation;
+        if self.halves[way as usize].is_lost() && conversation.request_way != Some(way) {
+            // Their answers, too, may be in what was passed over until now.
+            conversation.streams.doubt();
+        }
         let left = self.halves[way as usize].cut(payload, &mut |half, whole| {
             conversation.frame(way, half, &whole, sink);
         });
@@ -108,6 +112,9 @@ impl Http2 {
 
     pub fn close(&mut self, sink: &mut Sink<'_>) {
         self.conversation.streams.close(sink);
+        let request_way = self.conversation.request_way;
+        let is_in_block = request_way.is_some_and(|way| self.halves[way as usize].is_in_block());
+        sink.count(Reason::Unfinished, usize::from(is_in_block));
     }
 
     pub fn expire(&mut self, before_ns: u64, sink: &mut Sink<'_>) {

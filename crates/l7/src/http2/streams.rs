@@ -74,13 +74,7 @@ impl Streams {
     }
 
     pub fn close(&mut self, sink: &mut Sink<'_>) {
-        for stream in self.open.drain(..) {
-            match (stream.is_unsure, stream.answer.began_ns) {
-                (true, Some(_)) => stream.finish(Outcome::Answered, sink),
-                (true, None) => sink.count(Reason::Cut, 1),
-                (false, _) => stream.abort(sink),
-            }
-        }
+        self.open.drain(..).for_each(|stream| stream.abort(sink));
     }
 
     /// Reports what began before `before_ns` and has no answer, and takes answers whose end may
@@ -109,10 +103,14 @@ impl Streams {
 }
 
 impl Stream {
+    /// Ends it before the answer's end was seen.
     fn abort(self, sink: &mut Sink<'_>) {
-        let has_answer = self.answer.began_ns.is_some();
-        let outcome = if has_answer { Outcome::Aborted } else { Outcome::Unanswered };
-        self.finish(outcome, sink);
+        match (self.is_unsure, self.answer.began_ns) {
+            (true, Some(_)) => self.finish(Outcome::Answered, sink),
+            (true, None) => sink.count(Reason::Cut, 1),
+            (false, Some(_)) => self.finish(Outcome::Aborted, sink),
+            (false, None) => self.finish(Outcome::Unanswered, sink),
+        }
     }
 
     fn finish(self, outcome: Outcome, sink: &mut Sink<'_>) {

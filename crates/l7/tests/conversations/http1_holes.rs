@@ -101,6 +101,20 @@ fn chunked_bodies_with_holes() {
         &["http/1.1 PUT /f 200 answered at 0 +2", "http/1.1 GET /a 200 answered at 3 +1"],
         "",
     );
+    check_whole(
+        "bodies of requests and answers",
+        &[
+            asks(body("PUT /f HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n", 3000))
+                .cut_at(100),
+            asks(GET),
+            says(&many).cut_at(512),
+            says(not_found),
+            asks(GET),
+            says(not_found),
+        ],
+        &["http/1.1 PUT /f 200 answered at 0 +2", "http/1.1 GET /a 404 answered at 4 +1"],
+        "",
+    );
 }
 
 #[test]

@@ -228,6 +228,12 @@ fn streams_that_end_too_early() {
         &["http/2 GET /1 200 aborted at 2 +1", "http/2 GET /3 unanswered at 2"],
         "",
     );
+    let cut = headers(WHOLE, 1, get("/1"));
+    for (end, losses) in [(5, "unfinished 1"), (20, "unfinished 1"), (cut.len(), "")] {
+        let unanswered = ["http/2 GET /1 unanswered at 2"];
+        let exchanges = if losses.is_empty() { &unanswered[..] } else { &[] };
+        check2("within a request's head", [asks(&cut[..end]), Closes], exchanges, losses);
+    }
     check2(
         "waited for too long",
         [

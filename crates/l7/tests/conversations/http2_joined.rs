@@ -53,6 +53,25 @@ fn data_is_stepped_over() {
 }
 
 #[test]
+fn answers_that_may_have_passed_unseen_are_not_said_to_be_missing() {
+    let answer = [headers(4, 1, status("200")), data(0, 1, 3000), data(1, 1, 3000)].concat();
+    check2(
+        "streams that begin while frames are passed over",
+        [
+            asks(headers(WHOLE, 1, get("/1"))),
+            says(answer).cut_at(100),
+            asks([3, 5, 7].map(|id| headers(WHOLE, id, get(&format!("/{id}")))).concat()),
+            says("in the middle of a frame, with whole ones behind"),
+            asks(reset(5)),
+            says(headers(WHOLE, 7, status("404"))),
+            Closes,
+        ],
+        &["http/2 GET /7 404 answered at 4 +3", "http/2 GET /1 200 answered at 2 +1"],
+        "cut 3",
+    );
+}
+
+#[test]
 fn blocks_in_holes_make_the_table_unknown() {
     let long = fields(&[("x", &"y".repeat(5000))]);
     let block = [kept(&[(":path", "/kept")]), long, kept(&[(":method", "LOCK")])].concat();
