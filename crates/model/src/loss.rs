@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 /// Lost: we failed to record it. Dropped: the kernel dropped a packet. Discarded: we chose not
-/// to keep it.
+/// to keep it. Sampled: it is counted, and what it was like is estimated from others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LossKind {
     Lost,
     Dropped,
     Discarded,
+    Sampled,
 }
 
 /// One counter of something that is missing, counted once, where it went missing.

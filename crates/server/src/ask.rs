@@ -103,6 +103,7 @@ pub fn losses_of(losses: Vec<(String, Loss)>) -> Vec<Incomplete> {
                 LossKind::Lost => "lost",
                 LossKind::Dropped => "dropped",
                 LossKind::Discarded => "discarded",
+                LossKind::Sampled => "sampled",
             };
             let names = name_some(&agents);
             let message = match weir_schema::loss_meaning(&component, &reason) {

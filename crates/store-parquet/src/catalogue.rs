@@ -389,6 +389,7 @@ fn loss_kind(name: &str) -> LossKind {
     match name {
         "dropped" => LossKind::Dropped,
         "discarded" => LossKind::Discarded,
+        "sampled" => LossKind::Sampled,
         _ => LossKind::Lost,
     }
 }
@@ -398,6 +399,7 @@ fn loss_kind_name(kind: LossKind) -> &'static str {
         LossKind::Lost => "lost",
         LossKind::Dropped => "dropped",
         LossKind::Discarded => "discarded",
+        LossKind::Sampled => "sampled",
     }
 }
 

@@ -93,8 +93,9 @@ pub struct Window {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Incomplete {
     /// `lost` (we failed to record it), `dropped` (the kernel dropped a packet), `discarded` (we
-    /// chose not to keep it), `cut` (this answer was shortened), `corrupt` (a stored file could
-    /// not be read) or `stale` (an agent is silent).
+    /// chose not to keep it), `sampled` (counted, with details that are estimated), `cut` (this
+    /// answer was shortened), `corrupt` (a stored file could not be read) or `stale` (an agent is
+    /// silent).
     #[schema(example = "cut")]
     pub kind: String,
     pub component: String,

@@ -134,8 +134,9 @@ pub fn an_empty_batch_is_stored(open: Open) {
 }
 
 fn loss(component: &str, count: u64) -> Loss {
+    let is_of_spool = component == "spool";
     Loss {
-        kind: LossKind::Dropped,
+        kind: if is_of_spool { LossKind::Dropped } else { LossKind::Sampled },
         component: component.to_owned(),
         reason: "full".to_owned(),
         count,
