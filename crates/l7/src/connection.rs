@@ -1,7 +1,10 @@
 //! One TCP connection: what it speaks, recognised by its first bytes, and its parser.
 
+use std::sync::{Arc, LazyLock};
+
 use weir_model::{Exchange, L7Protocol, Payload, Role, Way};
 
+use crate::headers::Headers;
 use crate::http1::{Http1, Next};
 use crate::http2::{self, Http2};
 use crate::look::{self, Look};
@@ -21,6 +24,7 @@ pub struct Connection {
     role: Role,
     kind: Kind,
     losses: Losses,
+    headers: Arc<Headers>,
 }
 
 #[derive(Debug)]
@@ -65,7 +69,17 @@ impl Connection {
 
     fn of(role: Role, joined: Option<u32>) -> Self {
         let held = [(Vec::new(), 0), (Vec::new(), 0)];
-        Self { role, kind: Kind::Undecided(Undecided { joined, held }), losses: Losses::default() }
+        let kind = Kind::Undecided(Undecided { joined, held });
+        static STANDARD: LazyLock<Arc<Headers>> =
+            LazyLock::new(|| Arc::new(Headers::standard().clone()));
+        let headers = STANDARD.clone();
+        Self { role, kind, losses: Losses::default(), headers }
+    }
+
+    /// Reads these headers of requests instead of `traceparent`.
+    pub fn reading(mut self, headers: &Arc<Headers>) -> Self {
+        self.headers = headers.clone();
+        self
     }
 
     /// What it speaks, as far as is known.
@@ -98,7 +112,7 @@ impl Connection {
     /// those after it: only of HTTP/1, between two exchanges. A client that does not wait for
     /// answers is never between two.
     pub fn pause(&mut self, out: &mut dyn FnMut(Exchange)) -> bool {
-        let sink = &mut Sink { losses: &mut self.losses, out };
+        let sink = &mut Sink { losses: &mut self.losses, headers: &self.headers, out };
         match &mut self.kind {
             Kind::Http1(http1) => http1.pause(sink),
             _ => false,
@@ -113,7 +127,7 @@ impl Connection {
         // A probe that says it copied more than was passed is not believed.
         let length = payload.bytes.len().min(payload.length as usize);
         let payload = Payload { bytes: &payload.bytes[..length], ..*payload };
-        let sink = &mut Sink { losses: &mut self.losses, out };
+        let sink = &mut Sink { losses: &mut self.losses, headers: &self.headers, out };
         match &mut self.kind {
             Kind::NotHttp | Kind::Ended { .. } => {}
             Kind::Http1(http1) => {
@@ -134,7 +148,7 @@ impl Connection {
 
     /// Ends the connection: with it, what is still open. Further payload is a new connection's.
     pub fn close(&mut self, is_reset: bool, out: &mut dyn FnMut(Exchange)) {
-        let sink = &mut Sink { losses: &mut self.losses, out };
+        let sink = &mut Sink { losses: &mut self.losses, headers: &self.headers, out };
         match &mut self.kind {
             Kind::Http1(http1) => http1.close(is_reset, sink),
             Kind::Http2(http2) => http2.close(sink),
@@ -146,7 +160,7 @@ impl Connection {
     /// answer yet; an answer that comes later is not reported again. Answers whose end may have
     /// been in bytes that were not copied are taken as ended.
     pub fn expire(&mut self, before_ns: u64, out: &mut dyn FnMut(Exchange)) {
-        let sink = &mut Sink { losses: &mut self.losses, out };
+        let sink = &mut Sink { losses: &mut self.losses, headers: &self.headers, out };
         match &mut self.kind {
             Kind::Http1(http1) => http1.expire(before_ns, sink),
             Kind::Http2(http2) => http2.expire(before_ns, sink),

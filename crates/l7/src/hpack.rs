@@ -10,6 +10,8 @@ mod tables;
 
 use std::collections::VecDeque;
 
+use crate::headers::Headers;
+
 pub use self::tables::Name;
 use self::tables::{STATIC, name_of};
 
@@ -87,12 +89,13 @@ impl Decoder {
     /// A block that `is_cut` may end anywhere: what ends in the middle is left out.
     pub fn decode(
         &mut self,
+        headers: &Headers,
         mut block: &[u8],
         is_cut: bool,
         field: &mut dyn FnMut(Name, &[u8]),
     ) -> Result<(), Malformed> {
         while let Some(first) = block.first() {
-            match self.field(*first, block, field) {
+            match self.field(headers, *first, block, field) {
                 Ok(rest) => block = rest,
                 Err(Stop::Short) if is_cut => return Ok(()),
                 Err(_) => return Err(Malformed),
@@ -104,6 +107,7 @@ impl Decoder {
     /// One representation (RFC 7541, section 6); returns what follows it.
     fn field<'a>(
         &mut self,
+        headers: &Headers,
         first: u8,
         block: &'a [u8],
         field: &mut dyn FnMut(Name, &[u8]),
@@ -111,10 +115,10 @@ impl Decoder {
         match first {
             0x80.. => {
                 let (index, rest) = integer(block, 7)?;
-                self.indexed(index, field)?;
+                self.indexed(headers, index, field)?;
                 Ok(rest)
             }
-            0x40..0x80 => self.literal(block, 6, true, field),
+            0x40..0x80 => self.literal(headers, block, (6, true), field),
             0x20..0x40 => {
                 let (size, rest) = integer(block, 5)?;
                 self.bytes_max = size.min(TABLE_BYTES_MAX);
@@ -124,17 +128,22 @@ impl Decoder {
                 }
                 Ok(rest)
             }
-            _ => self.literal(block, 4, false, field),
+            _ => self.literal(headers, block, (4, false), field),
         }
     }
 
-    fn indexed(&self, index: u32, field: &mut dyn FnMut(Name, &[u8])) -> Result<(), Stop> {
+    fn indexed(
+        &self,
+        headers: &Headers,
+        index: u32,
+        field: &mut dyn FnMut(Name, &[u8]),
+    ) -> Result<(), Stop> {
         let index = index as usize;
         if index == 0 {
             return Err(Stop::Malformed);
         }
         if let Some((name, value)) = STATIC.get(index - 1) {
-            field(name_of(name.as_bytes()), value.as_bytes());
+            field(name_of(name.as_bytes(), headers), value.as_bytes());
             return Ok(());
         }
         match self.entries.get(index - 1 - STATIC.len()) {
@@ -147,18 +156,18 @@ impl Decoder {
 
     fn literal<'a>(
         &mut self,
+        headers: &Headers,
         block: &'a [u8],
-        prefix: u32,
-        is_kept: bool,
+        (prefix, is_kept): (u32, bool),
         field: &mut dyn FnMut(Name, &[u8]),
     ) -> Result<&'a [u8], Stop> {
         let (index, rest) = integer(block, prefix)?;
         let (named, rest) = match index as usize {
             0 => {
                 let (text, rest) = self.string(rest)?;
-                (Named { name: name_of(text), length: text.len() as u32 }, rest)
+                (Named { name: name_of(text, headers), length: text.len() as u32 }, rest)
             }
-            index => (self.named(index)?, rest),
+            index => (self.named(headers, index)?, rest),
         };
         if !is_kept && named.name == Name::Other {
             // Most fields end here: their text is not even read.
@@ -168,7 +177,7 @@ impl Decoder {
         }
         let (value, rest) = self.string(rest)?;
         let bytes = ENTRY_BYTES.saturating_add(named.length).saturating_add(value.len() as u32);
-        let name = named.name.guessed(value);
+        let name = named.name.guessed(value, headers);
         let shown = match name {
             Name::Other => &[],
             _ => &value[..value.len().min(VALUE_BYTES_MAX)],
@@ -181,9 +190,12 @@ impl Decoder {
         Ok(rest)
     }
 
-    fn named(&self, index: usize) -> Result<Named, Stop> {
+    fn named(&self, headers: &Headers, index: usize) -> Result<Named, Stop> {
         if let Some((name, _)) = STATIC.get(index - 1) {
-            return Ok(Named { name: name_of(name.as_bytes()), length: name.len() as u32 });
+            return Ok(Named {
+                name: name_of(name.as_bytes(), headers),
+                length: name.len() as u32,
+            });
         }
         match self.entries.get(index - 1 - STATIC.len()) {
             Some(entry) => Ok(Named { name: entry.name, length: entry.name_length }),

@@ -2,6 +2,8 @@
 
 use weir_model::Exchange;
 
+use crate::headers::Headers;
+
 /// Why payload of an HTTP connection gave no exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
@@ -80,6 +82,7 @@ impl Losses {
 /// Where a connection's parsers put what they find.
 pub(crate) struct Sink<'a> {
     pub losses: &'a mut Losses,
+    pub headers: &'a Headers,
     pub out: &'a mut dyn FnMut(Exchange),
 }
 

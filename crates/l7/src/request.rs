@@ -15,6 +15,8 @@ pub(crate) struct Request {
     pub method: String,
     pub path: String,
     pub trace_id: Option<String>,
+    /// As an exchange has them.
+    pub headers: String,
     pub began_ns: u64,
     /// An exchange went out for it already: the wait was too long. Its answer is awaited only so
     /// that later answers meet their own requests.
@@ -36,7 +38,7 @@ impl Request {
         if self.is_reported {
             return;
         }
-        let Self { protocol, method, path, trace_id, began_ns, .. } = self;
+        let Self { protocol, method, path, trace_id, headers, began_ns, .. } = self;
         let response_us = answer.began_ns.map(|ns| ns.saturating_sub(began_ns) / 1000);
         let Answer { status, grpc_status, .. } = answer;
         (sink.out)(Exchange {
@@ -49,6 +51,7 @@ impl Request {
             began_ns,
             response_us,
             trace_id,
+            headers,
         });
     }
 
@@ -59,6 +62,7 @@ impl Request {
             method: self.method.clone(),
             path: std::mem::take(&mut self.path),
             trace_id: self.trace_id.take(),
+            headers: std::mem::take(&mut self.headers),
             began_ns: self.began_ns,
             is_reported: self.is_reported,
         };
@@ -71,6 +75,7 @@ impl Request {
             + self.method.capacity()
             + self.path.capacity()
             + self.trace_id.as_ref().map_or(0, String::capacity)
+            + self.headers.capacity()
     }
 }
 

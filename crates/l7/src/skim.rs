@@ -68,8 +68,8 @@ impl Skim {
         self.open == 0 || self.answer.is_some()
     }
 
-    /// Requests came before the answer of the one before, or several in one call: counting them by
-    /// their calls is a guess, and they are better read.
+    /// Requests seem to come before the answer of the one before, or came several in one call:
+    /// counting them by their calls is a guess, and they are better read.
     pub fn is_pipelined(&self) -> bool {
         self.is_pipelined
     }
@@ -95,10 +95,15 @@ impl Skim {
         if self.answer.is_some() {
             self.settle(out);
         }
+        if self.open > 0 {
+            // before an answer this is more likely text of a body than another request
+            self.is_pipelined = true;
+            return;
+        }
         let (count, protocol) = heads(payload.bytes);
         self.protocol = protocol;
-        self.is_pipelined |= count > 1 || self.open > 0;
-        self.open = self.open.saturating_add(count);
+        self.is_pipelined |= count > 1;
+        self.open = count;
         self.began_ns = payload.mono_ns;
     }
 
@@ -144,11 +149,14 @@ impl Skim {
 }
 
 /// How many heads of requests follow each other in these bytes, and what the first one speaks.
+/// What follows a head that may have a body is taken for the body.
 fn heads(bytes: &[u8]) -> (u32, L7Protocol) {
     let line = memchr::memchr(b'\n', bytes).map_or(bytes, |end| &bytes[..end]);
     let is_old = line.trim_ascii_end().ends_with(b"HTTP/1.0");
     let (mut count, mut rest) = (1, bytes);
-    while let Some(end) = HEAD_END.find(rest) {
+    while (rest.starts_with(b"GET ") || rest.starts_with(b"HEAD "))
+        && let Some(end) = HEAD_END.find(rest)
+    {
         rest = &rest[end + HEAD_END.needle().len()..];
         if look::request(rest) != Look::Yes {
             break;
@@ -211,6 +219,10 @@ mod tests {
         skim.settle(&mut |one| all += usize::from(one.status == Some(200)));
         assert_eq!(all, 3);
         assert!(skimmed(&[GET, GET]).1.is_pipelined());
+
+        let put = ">PUT /a HTTP/1.1\r\nContent-Length: 40\r\n\r\nGET /b HTTP/1.1\r\n\r\n";
+        let (counted, skim) = skimmed(&[put, GET, "<HTTP/1.1 201 Created\r\n\r\n"]);
+        assert_eq!((counted, skim.is_between()), (vec![201], true), "a body is no request");
     }
 
     #[test]

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::flow::{Endpoint, Netns, Process, Role, text_enum};
 
+/// Most headers that can be asked for, `traceparent` not counted.
+pub const HEADERS_MAX: usize = 8;
+
 text_enum! {
     /// What a connection speaks. gRPC is told apart from other HTTP/2 request by request.
     L7Protocol { Http10 = "http/1.0", Http11 = "http/1.1", Http2 = "http/2", Grpc = "grpc" }
@@ -66,6 +69,9 @@ pub struct Exchange {
     pub response_us: Option<u64>,
     /// 32 hexadecimal digits, from `traceparent` (W3C Trace Context).
     pub trace_id: Option<String>,
+    /// The request's headers that are asked for, each a line `name: value` with the name in small
+    /// letters; at most [`HEADERS_MAX`].
+    pub headers: String,
 }
 
 impl Exchange {

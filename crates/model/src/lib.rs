@@ -18,6 +18,6 @@ pub use flow::{
     Direction, Endpoint, Family, L4Record, ListenRecord, Netns, Perspective, Process, Role,
     Transport,
 };
-pub use l7::{Exchange, L7Ends, L7Protocol, Outcome, Payload, Way};
+pub use l7::{Exchange, HEADERS_MAX, L7Ends, L7Protocol, Outcome, Payload, Way};
 pub use loss::{Loss, LossKind};
 pub use sketch::{SKETCH_US_MAX, Sketch, SketchError};

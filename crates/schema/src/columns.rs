@@ -133,14 +133,15 @@ const fn length(parts: &[&[Column]]) -> usize {
     sum
 }
 
-/// The parts one after the other, all as old as the table.
+/// The parts one after the other, no column older than the table.
 const fn joined<const N: usize>(parts: &[&[Column]], since: u32) -> [Column; N] {
     let mut out = [parts[0][0]; N];
     let (mut part, mut at) = (0, 0);
     while part < parts.len() {
         let mut i = 0;
         while i < parts[part].len() {
-            out[at] = parts[part][i].since(since);
+            let column = parts[part][i];
+            out[at] = column.since(if column.since > since { column.since } else { since });
             i += 1;
             at += 1;
         }
@@ -286,6 +287,11 @@ const ONE_ANSWER: &[Column] = &[
         "first byte of the request to first byte of the answer; absent without one",
     ),
     text("trace_id", "trace id from the request's traceparent header"),
+    text(
+        "headers",
+        "headers of the request that agent.l7_headers asks for, a line `name: value` each",
+    )
+    .since(3),
     Column::new("weight", U32, Merge::Sum, "how many requests the row stands for")
         .unit(Unit::Count)
         .required(),

@@ -680,8 +680,9 @@ export interface components {
             count: number;
             /**
              * @description `lost` (we failed to record it), `dropped` (the kernel dropped a packet), `discarded` (we
-             *     chose not to keep it), `cut` (this answer was shortened), `corrupt` (a stored file could
-             *     not be read) or `stale` (an agent is silent).
+             *     chose not to keep it), `sampled` (counted, with details that are estimated), `cut` (this
+             *     answer was shortened), `corrupt` (a stored file could not be read) or `stale` (an agent is
+             *     silent).
              * @example cut
              */
             kind: string;
@@ -843,6 +844,8 @@ export interface components {
              * @description status of a gRPC call, from its trailers
              */
             grpc_status: number | null;
+            /** @description headers of the request that agent.l7_headers asks for, a line `name: value` each */
+            headers: string | null;
             /** @description cluster of the local end */
             local_cluster: string | null;
             /** @description container id at the local end, from its cgroup */

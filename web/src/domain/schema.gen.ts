@@ -456,6 +456,7 @@ export const l7SampleColumns: readonly ColumnSchema[] = [
   { name: 'outcome', type: 'text', unit: 'none', nullable: false, doc: 'answered, unanswered or aborted' },
   { name: 'response_us', type: 'u64', unit: 'microseconds', nullable: true, doc: 'first byte of the request to first byte of the answer; absent without one' },
   { name: 'trace_id', type: 'text', unit: 'none', nullable: true, doc: 'trace id from the request\'s traceparent header' },
+  { name: 'headers', type: 'text', unit: 'none', nullable: true, doc: 'headers of the request that agent.l7_headers asks for, a line `name: value` each' },
   { name: 'weight', type: 'u32', unit: 'count', nullable: false, doc: 'how many requests the row stands for' },
 ];
 
@@ -547,6 +548,7 @@ export const l7SampleFields: readonly FieldSchema[] = [
   { name: 'outcome', kind: 'text', side: 'flow', column: 'outcome', is_key: true, doc: 'answered, unanswered or aborted' },
   { name: 'response_us', kind: 'number', side: 'flow', column: 'response_us', is_key: false, doc: 'first byte of the request to first byte of the answer; absent without one' },
   { name: 'trace_id', kind: 'text', side: 'flow', column: 'trace_id', is_key: true, doc: 'trace id from the request\'s traceparent header' },
+  { name: 'headers', kind: 'text', side: 'flow', column: 'headers', is_key: true, doc: 'headers of the request that agent.l7_headers asks for, a line `name: value` each' },
   { name: 'weight', kind: 'number', side: 'flow', column: 'weight', is_key: false, doc: 'how many requests the row stands for' },
 ];
 

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use weir_l7::hpack::Decoder;
-use weir_l7::{Connection, PATH_BYTES_MAX, TEMPLATES_PER_SERVICE_MAX, Templates};
+use weir_l7::{Connection, Headers, PATH_BYTES_MAX, TEMPLATES_PER_SERVICE_MAX, Templates};
 use weir_model::{Exchange, L7Protocol, Outcome, Payload, Role, Way};
 
 /// What a connection may hold beside what an input can put into its streams.
@@ -77,9 +77,10 @@ fn hpack(input: &[u8]) -> u64 {
         let length = usize::from(u16::from_le_bytes([*low, *high])).min(behind.len());
         let (block, behind) = behind.split_at(length);
         rest = behind;
-        let result = decoder.decode(block, first & 2 == 2, &mut |name, value| {
-            (name as u8, value.is_empty()).hash(&mut seen);
-        });
+        let result =
+            decoder.decode(Headers::standard(), block, first & 2 == 2, &mut |name, value| {
+                (format!("{name:?}"), value.is_empty()).hash(&mut seen);
+            });
         result.is_ok().hash(&mut seen);
         if result.is_err() {
             decoder.forget();

@@ -1,5 +1,6 @@
 //! The static table of HPACK (RFC 7541, appendix A), and which fields are read.
 
+use crate::headers::{HEADER_VALUE_BYTES_MAX, Headers};
 use crate::request::trace_id;
 
 /// Longest value that is kept of a name that is not known: it may be the status of gRPC.
@@ -17,6 +18,8 @@ pub enum Name {
     ContentType,
     GrpcStatus,
     Traceparent,
+    /// Of the list of headers that are asked for, by its place there.
+    Header(u8),
     /// Known, and not read.
     Other,
     /// In a part of the table that was not seen.
@@ -29,19 +32,24 @@ impl Name {
         match self {
             Self::Path => &value[..memchr::memchr2(b'?', b'#', value).unwrap_or(value.len())],
             Self::Unknown if value.len() > STATUS_BYTES_MAX => &[],
+            Self::Header(_) => &value[..value.len().min(HEADER_VALUE_BYTES_MAX)],
             Self::Target | Self::Other => &[],
             _ => value,
         }
     }
 
     /// What a name that is not known must be, by a value that nothing else has.
-    pub(super) fn guessed(self, value: &[u8]) -> Self {
+    pub(super) fn guessed(self, value: &[u8], headers: &Headers) -> Self {
         let is_traceparent = || value.len() == TRACEPARENT_BYTES && trace_id(value).is_some();
-        if self == Self::Unknown && is_traceparent() { Self::Traceparent } else { self }
+        if self == Self::Unknown && headers.reads_traceparent() && is_traceparent() {
+            Self::Traceparent
+        } else {
+            self
+        }
     }
 }
 
-pub(super) fn name_of(name: &[u8]) -> Name {
+pub(super) fn name_of(name: &[u8], headers: &Headers) -> Name {
     match name {
         b":method" => Name::Method,
         b":path" => Name::Path,
@@ -49,8 +57,8 @@ pub(super) fn name_of(name: &[u8]) -> Name {
         b":scheme" | b":authority" => Name::Target,
         b"content-type" => Name::ContentType,
         b"grpc-status" => Name::GrpcStatus,
-        b"traceparent" => Name::Traceparent,
-        _ => Name::Other,
+        _ if headers.is_traceparent(name) => Name::Traceparent,
+        _ => headers.find(name).map_or(Name::Other, Name::Header),
     }
 }
 

@@ -10,7 +10,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 
 fn fields(decoder: &mut Decoder, hex: &str, is_cut: bool) -> Result<String, Malformed> {
     let mut out = Vec::new();
-    decoder.decode(&bytes(hex), is_cut, &mut |name, value| {
+    decoder.decode(Headers::standard(), &bytes(hex), is_cut, &mut |name, value| {
         out.push(format!("{name:?}={}", String::from_utf8_lossy(value)));
     })?;
     Ok(out.join(" "))

@@ -4,6 +4,7 @@ use std::mem::MaybeUninit;
 
 use httparse::{Header, ParserConfig, Status};
 
+use crate::headers::Headers;
 use crate::request::{self, METHOD_BYTES_MAX};
 
 /// Lines of one head; a head with more is not taken for one.
@@ -47,6 +48,7 @@ pub struct RequestHead<'a> {
     pub is_http10: bool,
     pub coding: Coding,
     pub trace_id: Option<String>,
+    pub headers: String,
 }
 
 #[derive(Debug)]
@@ -58,7 +60,7 @@ pub struct AnswerHead {
 }
 
 /// Reads the head of a request.
-pub fn request(bytes: &[u8]) -> Parsed<RequestHead<'_>> {
+pub fn request<'a>(bytes: &'a [u8], asked: &Headers) -> Parsed<RequestHead<'a>> {
     let mut lines = [const { MaybeUninit::<Header<'_>>::uninit() }; LINES_MAX];
     let mut head = httparse::Request::new(&mut []);
     let mut config = ParserConfig::default();
@@ -77,17 +79,17 @@ pub fn request(bytes: &[u8]) -> Parsed<RequestHead<'_>> {
         return Parsed::Bad;
     }
     let mut coding = Coding::Unsaid;
-    let mut trace_id = None;
+    let (mut trace_id, mut headers) = (None, String::new());
     for line in head.headers.iter() {
-        match line.name.len() {
-            11 if line.name.eq_ignore_ascii_case("traceparent") => {
-                trace_id = request::trace_id(line.value);
-            }
-            name_length => coding = framing(coding, name_length, line),
+        coding = framing(coding, line.name.len(), line);
+        if asked.is_traceparent(line.name.as_bytes()) {
+            trace_id = request::trace_id(line.value);
+        } else if let Some(place) = asked.find(line.name.as_bytes()) {
+            asked.keep(place, line.value, &mut headers);
         }
     }
     let is_http10 = head.version == Some(0);
-    Parsed::Whole(RequestHead { method, target, is_http10, coding, trace_id }, length)
+    Parsed::Whole(RequestHead { method, target, is_http10, coding, trace_id, headers }, length)
 }
 
 /// Reads the head of an answer.

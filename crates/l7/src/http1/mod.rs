@@ -297,7 +297,7 @@ impl Http1 {
         sink: &mut Sink<'_>,
     ) -> Parsed<Next> {
         if is_request {
-            head::request(bytes).map(|head| {
+            head::request(bytes, sink.headers).map(|head| {
                 self.on_request(head, began_ns, sink);
                 Next::Same
             })
@@ -367,6 +367,7 @@ impl Http1 {
             method: head.method.to_owned(),
             path: path_of(head.target.as_bytes()),
             trace_id: head.trace_id,
+            headers: head.headers,
             began_ns,
             is_reported: false,
         });

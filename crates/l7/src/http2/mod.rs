@@ -9,6 +9,7 @@ use weir_model::{L7Protocol, Payload, Way};
 pub use self::frame::{begins_like_http2, is_server_preface, may_be_server_preface};
 use self::half::{BLOCK_BYTES_MAX, Block, Half, Left, Whole};
 use self::streams::Streams;
+use crate::headers::Headers;
 use crate::hpack::{Malformed, Name};
 use crate::look::PREFACE;
 use crate::losses::{Reason, Sink};
@@ -42,6 +43,7 @@ struct Fields {
     status: Option<u16>,
     grpc_status: Option<u16>,
     trace_id: Option<String>,
+    headers: String,
     is_grpc: bool,
     is_request: bool,
     has_unknown: bool,
@@ -214,9 +216,10 @@ impl Conversation {
         sink: &mut Sink<'_>,
     ) {
         let mut fields = Fields::default();
-        let read = half.hpack.decode(bytes, block.missing.is_some(), &mut |name, value| {
-            fields.take(name, value);
-        });
+        let read =
+            half.hpack.decode(sink.headers, bytes, block.missing.is_some(), &mut |name, value| {
+                fields.take(name, value, sink.headers);
+            });
         if read == Err(Malformed) {
             sink.count(Reason::Hpack, 1);
             half.hpack.forget();
@@ -255,6 +258,7 @@ impl Conversation {
             method: fields.method.unwrap_or_default(),
             path: fields.path.unwrap_or_default(),
             trace_id: fields.trace_id,
+            headers: fields.headers,
             began_ns: block.began_ns,
             is_reported: false,
         };
@@ -289,7 +293,7 @@ impl Conversation {
 }
 
 impl Fields {
-    fn take(&mut self, name: Name, value: &[u8]) {
+    fn take(&mut self, name: Name, value: &[u8], headers: &Headers) {
         let number = || std::str::from_utf8(value).ok()?.parse().ok();
         match name {
             Name::Method => {
@@ -306,6 +310,7 @@ impl Fields {
             Name::GrpcStatus => self.grpc_status = number(),
             Name::ContentType => self.is_grpc = value.starts_with(b"application/grpc"),
             Name::Traceparent => self.trace_id = trace_id(value),
+            Name::Header(place) => headers.keep(place, value, &mut self.headers),
             Name::Other => {}
             Name::Unknown => {
                 self.has_unknown = true;
