@@ -11,6 +11,7 @@ use thiserror::Error;
 use weir_identity::{Host, IdentityError, agent_id};
 
 use crate::clock::Moment;
+use crate::cpu::CpuClock;
 use crate::losses::Losses;
 use crate::options::{AgentOptions, OptionsError};
 use crate::send::Outbox;
@@ -18,7 +19,7 @@ use crate::source::RecordSource;
 use crate::spool::{Spool, SpoolError};
 use crate::stats::{AgentStats, Counters};
 use crate::transport::Transport;
-use crate::watch::{AgentNames, StopSignal, Watcher};
+use crate::watch::{AgentNames, Shared, StopSignal, Watcher};
 
 const SPOOL_DIRECTORY: &str = "spool";
 
@@ -70,14 +71,16 @@ impl<S: RecordSource + 'static> Agent<S> {
         let stop = Arc::new(StopSignal::default());
         let outbox = Arc::new(Outbox::new(spool, losses.clone(), counters.clone()));
         let (sender, receiver) = sync_channel(limits.queue_batches_max);
-        let watcher =
-            Watcher::new(source, options, names.clone(), losses.clone(), counters.clone(), sender);
+        let cpu = Arc::new(CpuClock::default());
+        let shared =
+            Shared { losses: losses.clone(), counters: counters.clone(), cpu: cpu.clone() };
+        let watcher = Watcher::new(source, options, names.clone(), shared, sender);
 
         let storing = outbox.clone();
-        let store = spawn("weir-spool", move || storing.store(receiver))?;
-        let send = spawn("weir-send", move || outbox.send(&*transport))?;
+        let store = spawn("weir-spool", &cpu, move || storing.store(receiver))?;
+        let send = spawn("weir-send", &cpu, move || outbox.send(&*transport))?;
         let signal = stop.clone();
-        let watch = spawn("weir-watch", move || watcher.run(&signal))?;
+        let watch = spawn("weir-watch", &cpu, move || watcher.run(&signal))?;
         tracing::info!(agent = names.agent, host = names.host, "agent started");
         Ok(AgentHandle { names, losses, counters, stop, threads: vec![watch, store, send] })
     }
@@ -93,8 +96,17 @@ fn names(options: &AgentOptions) -> Result<AgentNames, IdentityError> {
     Ok(AgentNames { agent, host: host.name, boot_id: host.boot_id })
 }
 
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, AgentError> {
-    Builder::new().name(name.to_owned()).spawn(body).map_err(AgentError::Thread)
+fn spawn(
+    name: &str,
+    cpu: &Arc<CpuClock>,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, AgentError> {
+    let cpu = cpu.clone();
+    let counted = move || {
+        cpu.enter();
+        body();
+    };
+    Builder::new().name(name.to_owned()).spawn(counted).map_err(AgentError::Thread)
 }
 
 /// A running agent.

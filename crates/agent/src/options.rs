@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use weir_identity::{DnsLimits, OwnersLimits};
+use weir_l7::Headers;
 
-use crate::requests::RequestLimits;
+use crate::requests::{ContainerNames, RequestLimits};
 
 /// Windows are aligned to multiples of their length since 1970-01-01 UTC.
 pub const WINDOW_MS_MIN: u32 = 1_000;
@@ -30,10 +31,16 @@ pub struct AgentOptions {
     pub proc_root: PathBuf,
     pub etc_root: PathBuf,
     pub limits: AgentLimits,
+    /// CPU that the agent should need, in per cent of one core. Past it requests are sampled.
+    pub cpu_max_percent: u32,
     pub owners: OwnersLimits,
     pub dns: DnsLimits,
     pub requests: RequestLimits,
 }
+    /// Headers of requests that are read, and nothing beyond them.
+    pub headers: Headers,
+    /// Containers whose payload is not read.
+    pub excluded_containers: ContainerNames,
 
 impl AgentOptions {
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
@@ -47,10 +54,13 @@ impl AgentOptions {
             etc_root: PathBuf::from("/etc"),
             limits: AgentLimits::default(),
             owners: OwnersLimits::default(),
+            cpu_max_percent: 50,
             dns: DnsLimits::default(),
             requests: RequestLimits::default(),
         }
     }
+            headers: Headers::standard().clone(),
+            excluded_containers: ContainerNames::default(),
 
     /// Says what is wrong with the settings, if anything is.
     pub fn check(&self) -> Result<(), OptionsError> {
@@ -60,6 +70,9 @@ impl AgentOptions {
         let rows_max = weir_wire::Limits::default().rows_max;
         if !(1..=rows_max).contains(&self.limits.batch_rows_max) {
             return Err(OptionsError::BatchRows { asked: self.limits.batch_rows_max, rows_max });
+        if self.cpu_max_percent == 0 {
+            return Err(OptionsError::CpuMax);
+        }
         }
         Ok(())
     }
@@ -73,6 +86,8 @@ pub enum OptionsError {
     #[error("batch_rows_max {asked}: expected 1 to {rows_max}")]
     BatchRows { asked: usize, rows_max: usize },
 }
+    #[error("cpu_max_percent 0: expected 1 or more")]
+    CpuMax,
 
 /// Maxima of the agent, each with what happens when it is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +145,7 @@ mod tests {
             (|o| o.limits.batch_rows_max = 0, "batch_rows_max 0"),
             (|o| o.limits.batch_rows_max = 10_000_000, "batch_rows_max 10000000"),
         ] {
+            (|o| o.cpu_max_percent = 0, "cpu_max_percent 0"),
             let err = with(change).expect_err("refused");
             assert!(err.contains(part), "{err:?} does not say {part:?}");
         }

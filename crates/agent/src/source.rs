@@ -35,11 +35,25 @@ pub trait RecordSource: Send {
         sink: &mut dyn PayloadSink,
     ) -> Result<(), SourceError>;
 
+    /// Hands over no more payload of a connection. What is handed over until then is left out by
+    /// whoever asked for this.
+    fn ignore_payload(&mut self, _id: u64) {}
+
+    /// Reads no payload of connections that a control group opens from now on.
+    fn exclude_cgroup(&self, _cgroup_id: u64) -> Result<(), SourceError> {
+        Ok(())
+    }
+
     /// What the source can tell of a transport on this kernel.
     fn signals(&self, transport: Transport) -> SignalSet;
 
     /// What was lost since the last call.
     fn losses(&mut self) -> Vec<Loss>;
+
+    /// Run time of the programs in the kernel, as far as the kernel counts it.
+    fn kernel_run_time(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 impl RecordSource for Collector {
@@ -69,12 +83,24 @@ impl RecordSource for Collector {
         Ok(())
     }
 
+    fn ignore_payload(&mut self, id: u64) {
+        Collector::ignore_payload(self, id);
+    }
+
+    fn exclude_cgroup(&self, cgroup_id: u64) -> Result<(), SourceError> {
+        Collector::exclude_cgroup(self, cgroup_id, true).map_err(|err| SourceError(chain(&err)))
+    }
+
     fn signals(&self, transport: Transport) -> SignalSet {
         Collector::signals(self, transport)
     }
 
     fn losses(&mut self) -> Vec<Loss> {
         Collector::losses(self)
+    }
+
+    fn kernel_run_time(&self) -> Duration {
+        Duration::from_nanos(self.bpf_run_time().iter().map(|program| program.run_time_ns).sum())
     }
 }
 

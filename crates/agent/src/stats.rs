@@ -23,6 +23,13 @@ pub struct AgentStats {
     pub dns_messages_total: u64,
     /// Time from the end of the last window to its batch, microseconds.
     pub last_close_us: u64,
+    /// Run time of the agent's threads, and of its programs in the kernel if that counts it.
+    pub cpu_us_total: u64,
+    /// Requests of which everything was read, and those of which only the status was.
+    pub requests_read_total: u64,
+    pub requests_sampled_total: u64,
+    /// Of so many requests one is read.
+    pub requests_one_in: u64,
     /// Batches acknowledged by the server.
     pub batches_sent_total: u64,
     pub bytes_sent_total: u64,
@@ -50,6 +57,10 @@ pub struct Counters {
     pub rows: AtomicU64,
     pub dns_messages: AtomicU64,
     pub last_close_us: AtomicU64,
+    pub cpu_us: AtomicU64,
+    pub requests_read: AtomicU64,
+    pub requests_sampled: AtomicU64,
+    pub requests_one_in: AtomicU64,
     pub batches_sent: AtomicU64,
     pub bytes_sent: AtomicU64,
     pub batches_rejected: AtomicU64,
@@ -78,6 +89,10 @@ impl Counters {
             rows_total: self.rows.load(Relaxed),
             dns_messages_total: self.dns_messages.load(Relaxed),
             last_close_us: self.last_close_us.load(Relaxed),
+            cpu_us_total: self.cpu_us.load(Relaxed),
+            requests_read_total: self.requests_read.load(Relaxed),
+            requests_sampled_total: self.requests_sampled.load(Relaxed),
+            requests_one_in: self.requests_one_in.load(Relaxed).max(1),
             batches_sent_total: self.batches_sent.load(Relaxed),
             bytes_sent_total: self.bytes_sent.load(Relaxed),
             batches_rejected_total: self.batches_rejected.load(Relaxed),

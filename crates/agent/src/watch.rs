@@ -20,11 +20,13 @@ use weir_schema::{FORMAT_VERSION, Table};
 use weir_wire::{Batch, BatchHeader, FORMAT};
 
 use crate::clock::Moment;
+use crate::cpu::{CpuClock, Load, Throttle};
 use crate::ends::BothEnds;
+use crate::flow_ids::FlowId;
 use crate::flows::{FlowKey, FlowTable};
 use crate::losses::Losses;
 use crate::options::AgentOptions;
-use crate::requests::{FlowId, RequestWatch, Requests, flows_batch, samples_batch};
+use crate::requests::{Gate, RequestWatch, Requests, Shut, flows_batch, samples_batch};
 use crate::rows::{FlowRow, RowContext, record_batch};
 use crate::source::{RecordSource, SourceError};
 use crate::stats::Counters;
@@ -72,6 +74,14 @@ impl StopSignal {
 }
 
 /// Reads a source window by window.
+/// What the agent's threads share.
+#[derive(Clone, Debug, Default)]
+pub struct Shared {
+    pub losses: Arc<Losses>,
+    pub counters: Arc<Counters>,
+    pub cpu: Arc<CpuClock>,
+}
+
 pub struct Watcher<S> {
     source: S,
     options: AgentOptions,
@@ -86,6 +96,10 @@ pub struct Watcher<S> {
     counters: Arc<Counters>,
     batches: SyncSender<Batch>,
     source_errors: u64,
+    cpu: Arc<CpuClock>,
+    throttle: Throttle,
+    /// When the last window was judged, and what had been used until then.
+    judged: (Instant, Duration),
 }
 
 impl<S: RecordSource> Watcher<S> {
@@ -93,8 +107,7 @@ impl<S: RecordSource> Watcher<S> {
         source: S,
         options: AgentOptions,
         names: AgentNames,
-        losses: Arc<Losses>,
-        counters: Arc<Counters>,
+        Shared { losses, counters, cpu }: Shared,
         batches: SyncSender<Batch>,
     ) -> Self {
         let limits = options.limits;
@@ -108,16 +121,20 @@ impl<S: RecordSource> Watcher<S> {
                 options.requests,
                 options.fold_client_port,
                 random_seed(),
+                options.headers.clone(),
                 losses.clone(),
             ),
             source,
             options,
+            throttle: Throttle::new(options.cpu_max_percent),
+            judged: (Instant::now(), source.kernel_run_time()),
             names,
             losses,
             counters,
             batches,
             source_errors: 0,
         }
+            cpu,
     }
 
     /// Closes window after window until `stop` is set; the last one is closed early.
@@ -146,7 +163,7 @@ impl<S: RecordSource> Watcher<S> {
             let timeout = Duration::from_nanos(left).min(POLL_MAX);
             let began = Instant::now();
             if self.source.reads_payload() {
-                let polled = self.source.poll_payload(timeout, &mut self.requests);
+                let polled = self.poll_payload(timeout);
                 self.note_source(polled.map(|()| 0));
             }
             let polled = self.poll_dns(timeout.saturating_sub(began.elapsed()));
@@ -161,6 +178,27 @@ impl<S: RecordSource> Watcher<S> {
     fn poll_dns(&mut self, timeout: Duration) -> Result<u64, SourceError> {
         let mut messages = 0;
         let dns = &mut self.dns;
+    fn poll_payload(&mut self, timeout: Duration) -> Result<(), SourceError> {
+        let mut gate = Gate {
+            names: &self.options.excluded_containers,
+            owners: &mut self.owners,
+            sink: &mut self.requests,
+            now_ms: Moment::now().unix_ms,
+            shut: Shut::default(),
+        };
+        let polled = self.source.poll_payload(timeout, &mut gate);
+        let Shut { connections, cgroups, unknown } = gate.shut;
+        self.losses.add(LossKind::Discarded, "l7", "container_unknown", unknown);
+        connections.into_iter().for_each(|id| self.source.ignore_payload(id));
+        for cgroup_id in cgroups {
+            if let Err(err) = self.source.exclude_cgroup(cgroup_id) {
+                // its payload is thrown away here, as that of its first connection was
+                tracing::debug!(%err, cgroup_id, "the kernel goes on reading a container");
+            }
+        }
+        polled
+    }
+
         let now = Moment::now();
         self.source.poll_dns(timeout, &mut |message| {
             messages += 1;
@@ -190,7 +228,7 @@ impl<S: RecordSource> Watcher<S> {
         let polled = self.poll_dns(Duration::ZERO);
         self.note_source(polled);
         if self.source.reads_payload() {
-            let polled = self.source.poll_payload(Duration::ZERO, &mut self.requests);
+            let polled = self.poll_payload(Duration::ZERO);
             self.note_source(polled.map(|()| 0));
         }
         let drained = self.drain(span.to_ms);
@@ -202,6 +240,7 @@ impl<S: RecordSource> Watcher<S> {
         self.hand_over_requests(requests, span);
         self.ends.end_window(span.to_ms);
         self.addresses.expire(span.to_ms);
+        self.judge_cost(&requests);
         let counters = &self.counters;
         counters.windows.fetch_add(1, Relaxed);
         if span.length_ms > self.options.window_ms {
@@ -268,6 +307,33 @@ impl<S: RecordSource> Watcher<S> {
         self.losses.add_all(self.dns.losses());
         let cut_walks = self.owners.take_cut_walks();
         self.losses.add(LossKind::Discarded, "identity", "cgroups_max", cut_walks);
+    }
+
+    /// Reads fewer requests in the next window if this one took too much, or more again.
+    fn judge_cost(&mut self, requests: &Requests) {
+        let (now, used) = (Instant::now(), self.cpu.used() + self.source.kernel_run_time());
+        let (then, used_then) = std::mem::replace(&mut self.judged, (now, used));
+        let load = Load {
+            used: used.saturating_sub(used_then),
+            took: now.duration_since(then),
+            read: requests.read,
+        };
+        let one_in = self.throttle.after(&load);
+        self.requests.read_one_in(one_in);
+        let counters = &self.counters;
+        counters.cpu_us.fetch_add(load.used.as_micros() as u64, Relaxed);
+        counters.requests_read.fetch_add(requests.read, Relaxed);
+        counters.requests_sampled.fetch_add(requests.unread, Relaxed);
+        let before = counters.requests_one_in.swap(one_in, Relaxed).max(1);
+        if before != one_in {
+            let cpu_max_percent = self.options.cpu_max_percent;
+            tracing::info!(
+                one_in,
+                used_percent = load.percent(),
+                cpu_max_percent,
+                "the share of requests that is read has changed"
+            );
+        }
     }
 
     /// The window's flows, in at least one batch: it tells that the agent is there.

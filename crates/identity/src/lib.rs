@@ -20,5 +20,5 @@ pub use cgroup::Cgroups;
 pub use container::{CgroupOwner, owner_of_path};
 pub use dns::{DnsLimits, DnsNames};
 pub use host::{Host, IdentityError, agent_id};
-pub use owner::{Owner, Owners, OwnersLimits, Workload};
+pub use owner::{Containment, Owner, Owners, OwnersLimits, Workload};
 pub use process::Processes;

@@ -46,6 +46,19 @@ impl Default for OwnersLimits {
     }
 }
 
+/// Whether something runs in a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Containment {
+    /// By its id or name. The socket's own control group tells it, or its process's.
+    In {
+        container: Arc<str>,
+        by_cgroup: bool,
+    },
+    Outside,
+    /// Neither control group could be read.
+    Unknown,
+}
+
 /// Container and workload of a control group.
 #[derive(Clone, Debug, Default)]
 struct Home {
@@ -93,6 +106,29 @@ impl Owners {
             home = self.home(text, now_ms, owner_of_file);
         }
         Owner { process: name, container: home.container, workload: home.workload }
+    }
+
+    /// The container of a socket, looked for as [`Self::find`] does.
+    pub fn containment(
+        &mut self,
+        process: Option<&Process>,
+        cgroup_id: Option<u64>,
+        now_ms: i64,
+    ) -> Containment {
+        let path = cgroup_id.and_then(|id| self.cgroups.path(id, now_ms));
+        let mut is_known = path.is_some();
+        if let Some(path) = path
+            && let Some(container) = self.home(path, now_ms, owner_of_path).container
+        {
+            return Containment::In { container, by_cgroup: true };
+        }
+        if let Some(text) = process.and_then(|p| self.processes.cgroup_file(p, now_ms)) {
+            is_known = true;
+            if let Some(container) = self.home(text, now_ms, owner_of_file).container {
+                return Containment::In { container, by_cgroup: false };
+            }
+        }
+        if is_known { Containment::Outside } else { Containment::Unknown }
     }
 
     /// How many walks over the control groups were cut since the last call.
@@ -217,6 +253,28 @@ mod tests {
         let unit = "9:memory:/system.slice/x.service\n1:name=systemd:/system.slice/ssh.service\n";
         let host = FakeHost::new(unit);
         expect(host.find(Some(7), None), "nginx", "-", "systemd ssh.service");
+    }
+
+    #[test]
+    fn containment_says_what_it_knows_and_from_where() {
+        let v1 = format!("12:pids:/docker/{ID}\n0::/\n");
+        let host = FakeHost::new(&v1);
+        let docker = host.group(&format!("system.slice/docker-{ID}.scope"));
+        let (root, unit) = (host.group(""), host.group("system.slice/nginx.service"));
+        let proc_root = host.root.path().join("proc");
+        let process = |pid| Process { pid, name: Arc::from("nginx") };
+        let find = |pid: Option<u32>, cgroup_id| {
+            let mut owners = Owners::new(&proc_root, OwnersLimits::default());
+            owners.containment(pid.map(process).as_ref(), cgroup_id, 0)
+        };
+        let inside = |by_cgroup| Containment::In { container: Arc::from(ID), by_cgroup };
+        assert_eq!(find(Some(7), Some(docker)), inside(true));
+        assert_eq!(find(None, Some(docker)), inside(true));
+        assert_eq!(find(Some(7), Some(root)), inside(false));
+        assert_eq!(find(Some(7), None), inside(false));
+        assert_eq!(find(None, Some(unit)), Containment::Outside);
+        assert_eq!(find(None, Some(1)), Containment::Unknown);
+        assert_eq!(find(Some(8), None), Containment::Unknown);
     }
 
     #[test]

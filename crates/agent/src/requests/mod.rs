@@ -3,24 +3,30 @@
 //! Owns which connections are being read, whose flow each belongs to, and the window's table.
 //! Does not own what the bytes mean (`weir-l7`) nor how they were come by (`weir-probes`).
 
+mod gate;
+mod random;
 mod reservoir;
 mod rows;
 mod table;
+mod weights;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use weir_l7::{Connection, Templates};
-use weir_model::{Endpoint, Exchange, L7Ends, LossKind, Payload, Role, Way};
+use weir_l7::{Connection, Headers, Skim, Skimmed, Templates};
+use weir_model::{Endpoint, Exchange, L7Ends, L7Protocol, LossKind, Outcome, Payload, Role, Way};
 use weir_probes::PayloadSink;
 
+use crate::flow_ids::FlowId;
 use crate::flows::FlowKey;
 use crate::losses::Losses;
 
+pub use gate::{ContainerNames, Gate, Shut};
 pub use rows::{flows_batch, samples_batch};
-pub use table::{FlowId, RequestKey, Requests};
+pub use table::{RequestKey, Requests};
 
-use table::RequestTable;
+use random::Random;
+use table::{RequestTable, Stratum};
 
 /// Longest wait for an answer; a request that has none by then is `unanswered`.
 const ANSWER_NS_MAX: u64 = 60_000_000_000;
@@ -31,8 +37,10 @@ struct Watched {
     ends: L7Ends,
     /// The other end, where that is on this host and not told of itself.
     client: Option<L7Ends>,
-    /// Made with the first payload, which tells whether the beginning was seen.
+    /// Made with the first payload that is read; that tells whether the beginning was seen.
     parser: Option<Connection>,
+    /// Where the exchange in progress is one of those that are not read.
+    skim: Option<Skim>,
     /// Bytes passed until now, by [`Way`].
     passed: [u64; 2],
     /// Which of the window's flows it is, and its client's, and of which window.
@@ -59,8 +67,10 @@ impl Default for RequestLimits {
 /// Everything between the payload probe and the window's rows.
 #[derive(Debug)]
 pub struct RequestWatch {
-    connections: HashMap<u64, Watched>,
+    connections: HashMap<u64, Watched, foldhash::fast::RandomState>,
     connections_max: usize,
+    /// Of so many exchanges one is read.
+    one_in: u64,
     found: Found,
     losses: Arc<Losses>,
 }
@@ -70,40 +80,58 @@ pub struct RequestWatch {
 struct Found {
     templates: Templates<Endpoint>,
     table: RequestTable,
+    headers: Arc<Headers>,
     fold_client_port: bool,
     /// Counts windows.
     window: u64,
+    random: Random,
 }
 
 impl RequestWatch {
     /// The seed chooses which requests are kept whole.
     pub fn new(
         limits: RequestLimits,
+        headers: Headers,
         fold_client_port: bool,
         seed: u64,
         losses: Arc<Losses>,
     ) -> Self {
         let table = RequestTable::new(limits.rows_max, limits.samples_max, seed);
+        let random = Random::new(seed.rotate_left(16));
+        let (templates, headers) = (Templates::new(), Arc::new(headers));
         Self {
-            connections: HashMap::new(),
+            connections: HashMap::default(),
             connections_max: limits.connections_max,
-            found: Found { templates: Templates::new(), table, fold_client_port, window: 0 },
+            one_in: 1,
+            found: Found { templates, table, headers, fold_client_port, window: 0, random },
             losses,
         }
+    }
+
+    /// From now on one of so many exchanges is read; of the others the status is counted. Rows
+    /// and samples stand for all, if this is changed between windows only.
+    pub fn read_one_in(&mut self, exchanges: u64) {
+        self.one_in = exchanges.max(1);
     }
 
     /// The window's requests; open ones that waited too long are among them as unanswered.
     pub fn take(&mut self, now_mono_ns: u64) -> Requests {
         let before_ns = now_mono_ns.saturating_sub(ANSWER_NS_MAX);
+        let one_in = self.one_in;
         for watched in self.connections.values_mut() {
-            let Some(parser) = &mut watched.parser else { continue };
             let mut owner = Ends::of(&watched.ends, watched.client.as_ref(), &mut watched.flows);
-            parser.expire(before_ns, &mut |exchange| self.found.count(&mut owner, exchange));
+            if let Some(skim) = &mut watched.skim {
+                skim.expire(before_ns, &mut |skimmed| self.found.skim(&mut owner, skimmed));
+            }
+            let Some(parser) = &mut watched.parser else { continue };
+            let mut out = |exchange| self.found.count(&mut owner, exchange, one_in);
+            parser.expire(before_ns, &mut out);
             count_losses(&self.losses, parser);
         }
         self.found.window += 1;
         let requests = self.found.table.take();
         self.losses.add(LossKind::Discarded, "l7", "rows_max", requests.folded);
+        self.losses.add(LossKind::Sampled, "l7", "cpu_max", requests.unread);
         requests
     }
 }
@@ -120,39 +148,24 @@ impl PayloadSink for RequestWatch {
             self.losses.add(LossKind::Discarded, "l7", "connections_max", 1);
             return;
         }
-        self.connections
-            .insert(id, Watched { ends, client: None, parser: None, passed: [0; 2], flows: None });
+        let watched =
+            Watched { ends, client: None, parser: None, skim: None, passed: [0; 2], flows: None };
+        self.connections.insert(id, watched);
     }
 
     fn payload(&mut self, id: u64, position: u64, payload: &Payload<'_>) {
         let Some(watched) = self.connections.get_mut(&id) else { return };
-        let Watched { ends, client, parser, passed, flows } = watched;
-        let passed = &mut passed[payload.way as usize];
-        let is_joined = parser.is_none() && position > 0;
-        let parser = parser.get_or_insert_with(|| match is_joined {
-            true => Connection::joined(ends.role),
-            false => Connection::new(ends.role),
-        });
+        let passed = &mut watched.passed[payload.way as usize];
         let hole = position.saturating_sub(*passed);
         *passed = position + u64::from(payload.length);
-        let found = &mut self.found;
-        let mut owner = Ends::of(ends, client.as_ref(), flows);
-        let mut out = |exchange: Exchange| found.count(&mut owner, exchange);
-        if hole > 0 && !is_joined {
-            let length = u32::try_from(hole).unwrap_or(u32::MAX);
-            parser.feed(&Payload { length, bytes: &[], ..*payload }, &mut out);
-        }
-        parser.feed(payload, &mut out);
-        if ends.role == Role::Unknown
-            && let Some(request_way) = parser.request_way()
-        {
-            ends.role = match request_way {
-                Way::Sent => Role::Client,
-                Way::Received => Role::Server,
-            };
-        }
-        if parser.is_given_up() {
-            count_losses(&self.losses, parser);
+        let is_over = match watched.is_skimmed(position, payload, self.one_in, &mut self.found) {
+            true => watched.skim(payload, &mut self.found),
+            false => watched.read(position, hole, payload, self.one_in, &mut self.found),
+        };
+        if is_over {
+            if let Some(parser) = &mut watched.parser {
+                count_losses(&self.losses, parser);
+            }
             self.connections.remove(&id);
         }
     }
@@ -168,12 +181,112 @@ impl PayloadSink for RequestWatch {
 
     fn closed(&mut self, id: u64, _mono_ns: u64, is_reset: bool) {
         let Some(watched) = self.connections.remove(&id) else { return };
-        let Watched { ends, client, parser: Some(mut parser), mut flows, .. } = watched else {
-            return;
-        };
+        let Watched { ends, client, parser, skim, mut flows, .. } = watched;
         let mut owner = Ends::of(&ends, client.as_ref(), &mut flows);
-        parser.close(is_reset, &mut |exchange| self.found.count(&mut owner, exchange));
-        count_losses(&self.losses, &mut parser);
+        if let Some(mut skim) = skim {
+            skim.settle(&mut |skimmed| self.found.skim(&mut owner, skimmed));
+        }
+        if let Some(mut parser) = parser {
+            let one_in = self.one_in;
+            let mut out = |exchange| self.found.count(&mut owner, exchange, one_in);
+            parser.close(is_reset, &mut out);
+            count_losses(&self.losses, &mut parser);
+        }
+    }
+}
+
+impl Watched {
+    /// Whether this call is part of an exchange that is not read. Chosen for each exchange of
+    /// HTTP/1 at its beginning; of HTTP/2 everything is read, because what a header block means
+    /// depends on those before it.
+    fn is_skimmed(
+        &mut self,
+        position: u64,
+        payload: &Payload<'_>,
+        one_in: u64,
+        found: &mut Found,
+    ) -> bool {
+        let Self { ends, client, parser, skim, flows, .. } = self;
+        if one_in == 1 && skim.is_none() {
+            return false;
+        }
+        let request_way = match (&*skim, &*parser) {
+            (Some(skim), _) => Some(skim.request_way()),
+            (None, Some(parser)) => parser.request_way(),
+            (None, None) => Some(payload.way),
+        };
+        if request_way != Some(payload.way) || !Skim::can_begin(payload.bytes) {
+            return skim.is_some();
+        }
+        let mut owner = Ends::of(ends, client.as_ref(), flows);
+        let (is_between, is_pipelined) = match (&*skim, &mut *parser) {
+            (Some(skim), _) => (skim.is_between(), skim.is_pipelined()),
+            (None, Some(parser)) => {
+                let mut out = |exchange| found.count(&mut owner, exchange, 1);
+                (parser.pause(&mut out), false)
+            }
+            (None, None) => (position == 0, false),
+        };
+        if !is_between {
+            return skim.is_some();
+        }
+        if !is_pipelined && found.random.below(one_in) != 0 {
+            skim.get_or_insert_with(|| Skim::new(payload.way));
+            return true;
+        }
+        if let Some(mut skim) = skim.take() {
+            skim.settle(&mut |skimmed| found.skim(&mut owner, skimmed));
+            // it begins with a request, whatever passed before
+            parser.get_or_insert_with(|| Connection::new(ends.role).reading(&found.headers));
+        }
+        false
+    }
+
+    /// Counts; says whether nothing more will come of the connection.
+    fn skim(&mut self, payload: &Payload<'_>, found: &mut Found) -> bool {
+        let Some(skim) = &mut self.skim else { return false };
+        tell_role(&mut self.ends, skim.request_way());
+        let mut owner = Ends::of(&self.ends, self.client.as_ref(), &mut self.flows);
+        skim.feed(payload, &mut |skimmed| found.skim(&mut owner, skimmed));
+        skim.is_ended()
+    }
+
+    /// Reads; says whether nothing more will come of the connection.
+    fn read(
+        &mut self,
+        position: u64,
+        hole: u64,
+        payload: &Payload<'_>,
+        one_in: u64,
+        found: &mut Found,
+    ) -> bool {
+        let Self { ends, client, parser, flows, .. } = self;
+        let is_joined = parser.is_none() && position > 0;
+        let parser = parser.get_or_insert_with(|| match is_joined {
+            true => Connection::joined(ends.role).reading(&found.headers),
+            false => Connection::new(ends.role).reading(&found.headers),
+        });
+        let mut owner = Ends::of(ends, client.as_ref(), flows);
+        let mut out = |exchange: Exchange| found.count(&mut owner, exchange, one_in);
+        if hole > 0 && !is_joined {
+            let length = u32::try_from(hole).unwrap_or(u32::MAX);
+            parser.feed(&Payload { length, bytes: &[], ..*payload }, &mut out);
+        }
+        parser.feed(payload, &mut out);
+        if let Some(request_way) = parser.request_way() {
+            tell_role(ends, request_way);
+        }
+        parser.is_given_up()
+    }
+}
+
+/// Who asks is the client, where that was not known.
+fn tell_role(ends: &mut L7Ends, request_way: Way) {
+    if ends.role == Role::Unknown {
+        ends.role = match request_way {
+            Way::Sent => Role::Client,
+            Way::Received => Role::Server,
+        };
     }
 }
 
@@ -195,7 +308,14 @@ impl<'a> Ends<'a> {
 }
 
 impl Found {
-    fn count(&mut self, ends: &mut Ends<'_>, exchange: Exchange) {
+    /// What HTTP/1 gives was chosen before it was read; of HTTP/2 one in so many is chosen here.
+    fn count(&mut self, ends: &mut Ends<'_>, exchange: Exchange, one_in: u64) {
+        let is_chosen_late = matches!(exchange.protocol, L7Protocol::Http2 | L7Protocol::Grpc);
+        if is_chosen_late && self.random.below(one_in) != 0 {
+            let Exchange { protocol, status, grpc_status, outcome, .. } = exchange;
+            let is_answered = outcome != Outcome::Unanswered;
+            return self.add_unread(ends, (protocol, status, grpc_status), is_answered);
+        }
         let (flow, client) = self.flows_of(ends);
         let server = match ends.told.role {
             Role::Server => ends.told.local,
@@ -214,6 +334,23 @@ impl Found {
         self.table.add(key, exchange);
     }
 
+    fn skim(&mut self, ends: &mut Ends<'_>, skimmed: Skimmed) {
+        let Skimmed { protocol, status, is_answered } = skimmed;
+        self.add_unread(ends, (protocol, status, None), is_answered);
+    }
+
+    fn add_unread(
+        &mut self,
+        ends: &mut Ends<'_>,
+        (protocol, status, grpc_status): (L7Protocol, Option<u16>, Option<u16>),
+        is_answered: bool,
+    ) {
+        let (flow, client) = self.flows_of(ends);
+        let is_tls = ends.told.is_tls;
+        let stratum = Stratum { flow, client, is_tls, protocol, status, grpc_status, is_answered };
+        self.table.add_unread(stratum);
+    }
+
     /// Looked up once a window and connection.
     fn flows_of(&mut self, ends: &mut Ends<'_>) -> (FlowId, Option<FlowId>) {
         match *ends.flows {
@@ -227,3 +364,6 @@ impl Found {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,19 +2,23 @@
 //!
 //! Vitter's algorithm R: of `n` offered, `min(n, max)` are kept.
 
+use crate::requests::random::Random;
+
 /// Keeps at most `max` of what it is offered.
 #[derive(Debug)]
 pub struct Reservoir<T> {
     kept: Vec<T>,
     offered: u64,
+    /// There were so many more, which could not be offered.
+    unseen: u64,
     max: usize,
-    random: u64,
+    random: Random,
 }
 
 impl<T> Reservoir<T> {
     /// The seed must not be known to whoever makes the traffic, or he could choose what is kept.
     pub fn new(max: usize, seed: u64) -> Self {
-        Self { kept: Vec::new(), offered: 0, max, random: seed | 1 }
+        Self { kept: Vec::new(), offered: 0, unseen: 0, max, random: Random::new(seed) }
     }
 
     /// Offers one; it is made only when it is kept.
@@ -24,31 +28,30 @@ impl<T> Reservoir<T> {
             self.kept.push(make());
             return;
         }
-        let at = (u128::from(self.next_random()) * u128::from(self.offered)) >> 64;
-        if let Some(old) = self.kept.get_mut(at as usize) {
+        let at = self.random.below(self.offered);
+        if let Some(old) = self.kept.get_mut(usize::try_from(at).unwrap_or(usize::MAX)) {
             *old = make();
         }
     }
 
-    /// What was kept, with weights that add up to what was offered; empty afterwards.
+    /// What is kept stands for `count` more.
+    pub fn stand_for(&mut self, count: u64) {
+        self.unseen = self.unseen.saturating_add(count);
+    }
+
+    /// What was kept, with weights that add up to what was offered and what it stands for besides;
+    /// empty afterwards.
     pub fn take(&mut self) -> Vec<(T, u32)> {
         let offered = std::mem::take(&mut self.offered);
+        let all = offered.saturating_add(std::mem::take(&mut self.unseen));
         let kept = std::mem::take(&mut self.kept);
         let count = kept.len().max(1) as u64;
-        let (each, rest) = (offered / count, offered % count);
+        let (each, rest) = (all / count, all % count);
         let weight = |at: usize| u32::try_from(each + u64::from((at as u64) < rest));
         kept.into_iter()
             .enumerate()
             .map(|(at, one)| (one, weight(at).unwrap_or(u32::MAX)))
             .collect()
-    }
-
-    /// xorshift64*: good enough to choose with, and cheap.
-    fn next_random(&mut self) -> u64 {
-        self.random ^= self.random >> 12;
-        self.random ^= self.random << 25;
-        self.random ^= self.random >> 27;
-        self.random.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
 }
 
@@ -65,6 +68,11 @@ mod tests {
             assert_eq!(kept.len() as u64, offered.min(10));
             assert_eq!(kept.iter().map(|(_, weight)| u64::from(*weight)).sum::<u64>(), offered);
             assert!(reservoir.take().is_empty());
+
+            (0..offered).for_each(|n| reservoir.offer(|| n));
+            reservoir.stand_for(77);
+            let all: u64 = reservoir.take().iter().map(|(_, weight)| u64::from(*weight)).sum();
+            assert_eq!(all, if offered == 0 { 0 } else { offered + 77 }, "those not seen as well");
         }
     }
 

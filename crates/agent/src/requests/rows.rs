@@ -103,6 +103,7 @@ fn counter_column(name: &str, rows: &[(RequestKey, RequestCounters)]) -> Option<
         "response_sketch" => {
             let sketch = |c: &RequestCounters| (!c.sketch.is_empty()).then(|| c.sketch.encode());
             let sketches = rows.iter().map(|(_, counters)| sketch(counters));
+        "headers" => texts(samples, |(s, _)| known(&s.exchange.headers)),
             return Some(Arc::new(BinaryArray::from_iter(sketches)));
         }
         _ => return None,

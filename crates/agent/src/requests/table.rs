@@ -1,22 +1,21 @@
 //! Requests of one window, folded by key, and a few of them whole.
 //!
 //! Owns what makes two requests one row and what happens when there are too many rows: new rows
-//! give up method and path, then their ends, never their count.
+//! give up method and path, then their ends, never their count. Requests of which only the status
+//! is known are shared out among the rows of their status.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use weir_model::{Exchange, L7Protocol, Outcome, Samples, Sketch};
 
+use crate::flow_ids::{FlowId, FlowIds};
 use crate::flows::FlowKey;
 use crate::requests::reservoir::Reservoir;
+use crate::requests::weights::Scale;
 
 /// Stands for every path that has no row of its own.
 const OTHER: &str = "{other}";
-
-/// A flow of the window's requests: its place in [`Requests::flows`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct FlowId(u32);
 
 /// What makes a row of `l7_flows`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -33,14 +32,32 @@ pub struct RequestKey {
     pub grpc_status: Option<u16>,
 }
 
-impl FlowId {
-    /// The place in [`Requests::flows`].
-    pub fn place(self) -> usize {
-        self.0 as usize
-    }
+/// What is known of a request that was not read: rows of the same are what it is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stratum {
+    pub flow: FlowId,
+    /// See [`RequestKey::client`].
+    pub client: Option<FlowId>,
+    pub is_tls: bool,
+    pub protocol: L7Protocol,
+    pub status: Option<u16>,
+    pub grpc_status: Option<u16>,
+    pub is_answered: bool,
 }
 
 impl RequestKey {
+    fn stratum(&self) -> Stratum {
+        Stratum {
+            flow: self.flow,
+            client: self.client,
+            is_tls: self.is_tls,
+            protocol: self.protocol,
+            status: self.status,
+            grpc_status: self.grpc_status,
+            is_answered: self.status.is_some(),
+        }
+    }
+
     fn without_path(mut self) -> Self {
         self.method = Arc::from("");
         self.template = Arc::from(OTHER);
@@ -62,14 +79,58 @@ pub struct RequestCounters {
     pub sketch: Sketch,
 }
 
+impl Stratum {
+    fn is_error(&self) -> bool {
+        !self.is_answered
+            || self.status.is_some_and(|status| status >= 400)
+            || self.grpc_status.is_some_and(|status| status != 0)
+    }
+
+    /// The row of those that are like no request that was read.
+    fn key(&self) -> RequestKey {
+        RequestKey {
+            flow: self.flow,
+            client: self.client,
+            is_tls: self.is_tls,
+            protocol: self.protocol,
+            method: Arc::from(""),
+            template: Arc::from(OTHER),
+            status: self.status,
+            grpc_status: self.grpc_status,
+        }
+    }
+
+    fn counters(&self, count: u64) -> RequestCounters {
+        let mut counters = RequestCounters { requests: count, ..RequestCounters::default() };
+        counters.errors = if self.is_error() { count } else { 0 };
+        counters.unanswered = if self.is_answered { 0 } else { count };
+        counters.count_class(self.status, count);
+        counters
+    }
+}
+
 impl RequestCounters {
+    fn count_class(&mut self, status: Option<u16>, count: u64) {
+        let class = status.map(|status| usize::from(status / 100));
+        if let Some(sum) = class.and_then(|class| self.classes.get_mut(class.wrapping_sub(1))) {
+            *sum += count;
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.errors += other.errors;
+        self.classes.iter_mut().zip(other.classes).for_each(|(sum, more)| *sum += more);
+        self.unanswered += other.unanswered;
+        self.aborted += other.aborted;
+        self.response.merge(&other.response);
+        self.sketch.merge(&other.sketch);
+    }
+
     fn add(&mut self, exchange: &Exchange) {
         self.requests += 1;
         self.errors += u64::from(exchange.is_error());
-        let class = exchange.status.map(|status| usize::from(status / 100));
-        if let Some(count) = class.and_then(|class| self.classes.get_mut(class.wrapping_sub(1))) {
-            *count += 1;
-        }
+        self.count_class(exchange.status, 1);
         match exchange.outcome {
             Outcome::Answered => {}
             Outcome::Unanswered => self.unanswered += 1,
@@ -96,11 +157,14 @@ pub struct Sample {
 /// The requests of one window.
 #[derive(Debug)]
 pub struct RequestTable {
-    flows: Vec<FlowKey>,
-    flow_ids: HashMap<FlowKey, FlowId>,
+    flows: FlowIds,
     rows: HashMap<RequestKey, RequestCounters, foldhash::fast::RandomState>,
+    /// Requests that were not read.
+    unread: HashMap<Stratum, u64, foldhash::fast::RandomState>,
+    /// Of rows, of flows and of kinds of requests that were not read.
     rows_max: usize,
     folded: u64,
+    read: u64,
     /// Errors are what people look for: they have room of their own.
     errors: Reservoir<Sample>,
     others: Reservoir<Sample>,
@@ -116,17 +180,22 @@ pub struct Requests {
     pub samples: Vec<(Sample, u32)>,
     /// Requests whose detail had to go.
     pub folded: u64,
+    /// Requests that were read, and those of which only the status is known. Rows and samples
+    /// stand for both.
+    pub read: u64,
+    pub unread: u64,
 }
 
 impl RequestTable {
     pub fn new(rows_max: usize, samples_max: usize, seed: u64) -> Self {
         let others_max = samples_max.div_ceil(2);
         Self {
-            flows: Vec::new(),
-            flow_ids: HashMap::new(),
+            flows: FlowIds::new(rows_max),
             rows: HashMap::default(),
+            unread: HashMap::default(),
             rows_max,
             folded: 0,
+            read: 0,
             errors: Reservoir::new(samples_max - others_max, seed),
             others: Reservoir::new(others_max, seed.rotate_left(32)),
         }
@@ -134,16 +203,11 @@ impl RequestTable {
 
     /// The flow's place in this window; it is another one after [`Self::take`].
     pub fn flow_id(&mut self, flow: FlowKey) -> FlowId {
-        if let Some(id) = self.flow_ids.get(&flow) {
-            return *id;
-        }
-        let id = FlowId(self.flows.len() as u32);
-        self.flows.push(flow.clone());
-        self.flow_ids.insert(flow, id);
-        id
+        self.flows.id_of(flow)
     }
 
     pub fn add(&mut self, key: RequestKey, exchange: Exchange) {
+        self.read += 1;
         let reservoir = match exchange.is_error() {
             true => &mut self.errors,
             false => &mut self.others,
@@ -155,32 +219,92 @@ impl RequestTable {
             template: key.template.clone(),
             exchange: exchange.clone(),
         });
-        let Some(key) = self.count(key, &exchange, self.rows_max) else { return };
-        self.folded += 1;
+        let is_folded = self.count(key, |row| row.add(&exchange));
+        self.folded += u64::from(is_folded);
+    }
+
+    /// Counts a request of which no more is known. Past the maximum, a new kind loses its ends.
+    pub fn add_unread(&mut self, mut stratum: Stratum) {
+        if let Some(count) = self.unread.get_mut(&stratum) {
+            *count += 1;
+            return;
+        }
+        if self.unread.len() >= self.rows_max {
+            self.folded += 1;
+            let flow = self.flows.flow(stratum.flow).clone();
+            stratum.flow = self.flows.id_without_ends(flow);
+            stratum.client = None;
+        }
+        *self.unread.entry(stratum).or_default() += 1;
+    }
+
+    /// Adds to the row of a key, or of what can be kept of it; says whether that is less.
+    fn count(&mut self, key: RequestKey, add: impl Fn(&mut RequestCounters)) -> bool {
+        let Some(key) = self.count_below(key, &add, self.rows_max) else { return false };
         // an eighth on top of the maximum for rows that still know both ends
         let ends_max = self.rows_max + self.rows_max / 8;
-        let Some(key) = self.count(key.without_path(), &exchange, ends_max) else { return };
-        let flow = self.flows[key.flow.place()].clone().without_ends();
+        let Some(key) = self.count_below(key.without_path(), &add, ends_max) else { return true };
+        let flow = self.flows.flow(key.flow).clone();
         // at most directions x families x protocols x statuses
-        let key = RequestKey { flow: self.flow_id(flow), client: None, ..key };
-        self.count(key, &exchange, usize::MAX);
+        let key = RequestKey { flow: self.flows.id_without_ends(flow), client: None, ..key };
+        self.count_below(key, &add, usize::MAX);
+        true
     }
 
     /// Counts under `key` unless that would be one row too many; then gives the key back.
-    fn count(&mut self, key: RequestKey, exchange: &Exchange, max: usize) -> Option<RequestKey> {
+    fn count_below(
+        &mut self,
+        key: RequestKey,
+        add: &impl Fn(&mut RequestCounters),
+        max: usize,
+    ) -> Option<RequestKey> {
         if let Some(known) = self.rows.get_mut(&key) {
-            known.add(exchange);
+            add(known);
             return None;
         }
         if self.rows.len() >= max {
             return Some(key);
         }
-        self.rows.entry(key).or_default().add(exchange);
+        add(self.rows.entry(key).or_default());
         None
+    }
+
+    /// Adds what was not read to what is like it; gives how many those are.
+    fn share_unread(&mut self) -> u64 {
+        let mut unread = std::mem::take(&mut self.unread);
+        if unread.is_empty() {
+            return 0;
+        }
+        for (stratum, count) in &unread {
+            let alike = if stratum.is_error() { &mut self.errors } else { &mut self.others };
+            alike.stand_for(*count);
+        }
+        let all = unread.values().sum();
+        let mut read: HashMap<Stratum, u64> = HashMap::new();
+        for (key, row) in &self.rows {
+            *read.entry(key.stratum()).or_default() += row.requests;
+        }
+        let with_scale = |(stratum, read)| {
+            let count: u64 = unread.remove(&stratum)?;
+            Some((stratum, Scale::new(read, read + count)))
+        };
+        let mut scales: HashMap<_, _> = read.into_iter().filter_map(with_scale).collect();
+        for (key, row) in &mut self.rows {
+            if let Some(scale) = scales.get_mut(&key.stratum()) {
+                scale.apply(row);
+            }
+        }
+        for (stratum, count) in unread {
+            let more = stratum.counters(count);
+            let is_folded = self.count(stratum.key(), |row| row.merge(&more));
+            self.folded += if is_folded { count } else { 0 };
+        }
+        all
     }
 
     /// Everything of the window, from each end; the table is empty afterwards.
     pub fn take(&mut self) -> Requests {
+        let unread = self.share_unread();
         let mut samples = self.errors.take();
         samples.append(&mut self.others.take());
         let at_client = samples.iter().filter_map(|(sample, weight)| {
@@ -198,9 +322,9 @@ impl RequestTable {
         let at_client: Vec<_> = at_client.collect();
         rows.extend(at_client);
 
-        self.flow_ids.clear();
-        let (flows, folded) = (std::mem::take(&mut self.flows), std::mem::take(&mut self.folded));
-        Requests { flows, rows, samples, folded }
+        let (flows, folded) = (self.flows.take(), std::mem::take(&mut self.folded));
+        let read = std::mem::take(&mut self.read);
+        Requests { flows, rows, samples, folded, read, unread }
     }
 }
 
@@ -246,6 +370,7 @@ mod tests {
             began_ns: 1,
             response_us: Some(response_us),
             trace_id: None,
+            headers: String::new(),
         }
     }
 

@@ -28,6 +28,15 @@ fn text(stats: &AgentStats) -> String {
     put("counter", "records_total", "Records read from the probes.", stats.records_total);
     put("counter", "rows_total", "Rows made of them.", stats.rows_total);
     put("counter", "dns_messages_total", "DNS messages read.", stats.dns_messages_total);
+    put("counter", "cpu_microseconds_total", "Run time of its threads.", stats.cpu_us_total);
+    put("counter", "requests_read_total", "Requests read.", stats.requests_read_total);
+    put(
+        "counter",
+        "requests_sampled_total",
+        "Requests of which only the status was read.",
+        stats.requests_sampled_total,
+    );
+    put("gauge", "requests_one_in", "Of so many requests one is read.", stats.requests_one_in);
     put("counter", "batches_sent_total", "Batches acknowledged.", stats.batches_sent_total);
     put("counter", "sent_bytes_total", "Bytes of those batches.", stats.bytes_sent_total);
     put("counter", "batches_rejected_total", "Batches refused.", stats.batches_rejected_total);

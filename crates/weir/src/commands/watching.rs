@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use weir_agent::probes::{Collector, Options, PayloadOptions, Processes};
-use weir_agent::{AgentHandle, AgentOptions, AgentStats, drop_capabilities};
+use weir_agent::{
+    AgentHandle, AgentOptions, AgentStats, ContainerNames, Headers, drop_capabilities,
+};
 
 use super::running;
 use crate::config::Config;
@@ -62,6 +64,11 @@ pub fn options(config: &Config) -> Result<AgentOptions> {
     options.fold_client_port = config.bool("agent.fold_client_port");
     options.limits.flows_max = config.integer("agent.flows_max").try_into().unwrap_or(usize::MAX);
     options.limits.spool_bytes_max = config.bytes("agent.spool_bytes_max");
+    options.cpu_max_percent = config.integer("agent.cpu_max").try_into().unwrap_or(u32::MAX);
+    options.headers = Headers::new(&words(config, "agent.l7_headers"))
+        .context("agent.l7_headers")
+        .map_err(usage)?;
+    options.excluded_containers = ContainerNames::new(words(config, "agent.l7_exclude_containers"));
     Ok(options)
 }
 

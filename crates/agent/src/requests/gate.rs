@@ -1,0 +1,113 @@
+//! Keeps the payload of chosen containers out.
+//!
+//! Owns which containers those are. What is passed on is decided when a connection is opened, here
+//! and not in the kernel, because a container that has just begun is known here first; the kernel
+//! is told, so that what follows costs nothing. Where it cannot be known whether a connection is
+//! of such a container, it is not read either.
+
+use weir_identity::{Containment, Owners};
+use weir_model::{L7Ends, Payload};
+use weir_probes::PayloadSink;
+
+/// Shortest beginning of an id that names a container.
+const ID_DIGITS_MIN: usize = 12;
+const ID_DIGITS: usize = 64;
+
+/// Names of containers, whole ids, or the beginnings of ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContainerNames(Vec<String>);
+
+impl ContainerNames {
+    pub fn new(names: Vec<String>) -> Self {
+        Self(names)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn has(&self, container: &str) -> bool {
+        self.0.iter().any(|name| {
+            let is_short = container.len() == ID_DIGITS && name.len() >= ID_DIGITS_MIN;
+            name == container || (is_short && container.starts_with(name.as_str()))
+        })
+    }
+}
+
+/// A sink in front of another one.
+pub struct Gate<'a> {
+    pub names: &'a ContainerNames,
+    pub owners: &'a mut Owners,
+    pub sink: &'a mut dyn PayloadSink,
+    pub now_ms: i64,
+    pub shut: Shut,
+}
+
+/// What the source need not hand over any more.
+#[derive(Debug, Default)]
+pub struct Shut {
+    pub connections: Vec<u64>,
+    pub cgroups: Vec<u64>,
+    /// Connections of which nobody knows where they are from.
+    pub unknown: u64,
+}
+
+impl Gate<'_> {
+    fn is_shut(&mut self, ends: &L7Ends) -> bool {
+        if self.names.is_empty() {
+            return false;
+        }
+        let owner = self.owners.containment(ends.process.as_ref(), ends.cgroup_id, self.now_ms);
+        match owner {
+            Containment::Outside => false,
+            Containment::Unknown => {
+                self.shut.unknown += 1;
+                true
+            }
+            Containment::In { container, .. } if !self.names.has(&container) => false,
+            Containment::In { by_cgroup, .. } => {
+                // where only the process's group tells, the socket's is everybody's
+                let cgroup = ends.cgroup_id.filter(|_| by_cgroup);
+                self.shut.cgroups.extend(cgroup);
+                true
+            }
+        }
+    }
+}
+
+impl PayloadSink for Gate<'_> {
+    fn opened(&mut self, id: u64, ends: L7Ends) {
+        if self.is_shut(&ends) {
+            self.shut.connections.push(id);
+        } else {
+            self.sink.opened(id, ends);
+        }
+    }
+
+    // what was not opened is nothing to the sink behind
+    fn payload(&mut self, id: u64, position: u64, payload: &Payload<'_>) {
+        self.sink.payload(id, position, payload);
+    }
+
+    fn closed(&mut self, id: u64, mono_ns: u64, is_reset: bool) {
+        self.sink.closed(id, mono_ns, is_reset);
+    }
+
+    fn withdrawn(&mut self, id: u64, server: u64) {
+        self.sink.withdrawn(id, server);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_are_named_in_full_or_by_the_beginning_of_an_id() {
+        const ID: &str = "3f9a0b7c5d2e4f6188a7b6c5d4e3f2011020304050607080910aabbccddeeff0";
+        let has = |name: &str, container| ContainerNames(vec![name.to_owned()]).has(container);
+        assert!(has(ID, ID) && has(&ID[..12], ID) && has(&ID[..40], ID) && has("web-1", "web-1"));
+        assert!(!has(&ID[..11], ID), "too short to be meant");
+        assert!(!has("web-1", "web-10") && !has("web-1-and-more", "web-1-and-more-still"));
+    }
+}
