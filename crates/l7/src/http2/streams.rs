@@ -49,9 +49,10 @@ impl Streams {
     pub fn end(&mut self, id: u32, sink: &mut Sink<'_>) {
         if let Some(at) = self.find(id) {
             let stream = self.open.remove(at);
-            let has_answer = stream.answer.began_ns.is_some();
-            let outcome = if has_answer { Outcome::Answered } else { Outcome::Unanswered };
-            stream.finish(outcome, sink);
+            match stream.answer.began_ns {
+                Some(_) => stream.finish(Outcome::Answered, sink),
+                None => stream.abort(sink),
+            }
         }
     }
 

@@ -63,7 +63,7 @@ fn answers_that_may_have_passed_unseen_are_not_said_to_be_missing() {
             asks([3, 5, 7].map(|id| headers(WHOLE, id, get(&format!("/{id}")))).concat()),
             says("in the middle of a frame, with whole ones behind"),
             asks(reset(5)),
-            says(headers(WHOLE, 7, status("404"))),
+            says([headers(WHOLE, 7, status("404")), data(1, 3, 10)].concat()),
             Closes,
         ],
         &["http/2 GET /7 404 answered at 4 +3", "http/2 GET /1 200 answered at 2 +1"],
