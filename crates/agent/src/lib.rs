@@ -40,5 +40,5 @@ pub use spool::SpoolError;
 pub use stats::AgentStats;
 pub use transport::{Transport, TransportError};
 /// The probes, for the binary that starts them: an agent takes them as a [`RecordSource`].
-pub use weir_probes as probes;
 pub use weir_l7::{Headers, HeadersError};
+pub use weir_probes as probes;

@@ -30,17 +30,17 @@ pub struct AgentOptions {
     /// Where the host's `/proc` and `/etc` are seen.
     pub proc_root: PathBuf,
     pub etc_root: PathBuf,
-    pub limits: AgentLimits,
     /// CPU that the agent should need, in per cent of one core. Past it requests are sampled.
     pub cpu_max_percent: u32,
+    pub limits: AgentLimits,
     pub owners: OwnersLimits,
     pub dns: DnsLimits,
     pub requests: RequestLimits,
-}
     /// Headers of requests that are read, and nothing beyond them.
     pub headers: Headers,
     /// Containers whose payload is not read.
     pub excluded_containers: ContainerNames,
+}
 
 impl AgentOptions {
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
@@ -52,27 +52,27 @@ impl AgentOptions {
             fold_client_port: true,
             proc_root: PathBuf::from("/proc"),
             etc_root: PathBuf::from("/etc"),
+            cpu_max_percent: 50,
             limits: AgentLimits::default(),
             owners: OwnersLimits::default(),
-            cpu_max_percent: 50,
             dns: DnsLimits::default(),
             requests: RequestLimits::default(),
-        }
-    }
             headers: Headers::standard().clone(),
             excluded_containers: ContainerNames::default(),
+        }
+    }
 
     /// Says what is wrong with the settings, if anything is.
     pub fn check(&self) -> Result<(), OptionsError> {
         if !(WINDOW_MS_MIN..=WINDOW_MS_MAX).contains(&self.window_ms) {
             return Err(OptionsError::Window(self.window_ms));
         }
-        let rows_max = weir_wire::Limits::default().rows_max;
-        if !(1..=rows_max).contains(&self.limits.batch_rows_max) {
-            return Err(OptionsError::BatchRows { asked: self.limits.batch_rows_max, rows_max });
         if self.cpu_max_percent == 0 {
             return Err(OptionsError::CpuMax);
         }
+        let rows_max = weir_wire::Limits::default().rows_max;
+        if !(1..=rows_max).contains(&self.limits.batch_rows_max) {
+            return Err(OptionsError::BatchRows { asked: self.limits.batch_rows_max, rows_max });
         }
         Ok(())
     }
@@ -83,11 +83,11 @@ impl AgentOptions {
 pub enum OptionsError {
     #[error("a window of {0} ms: expected {WINDOW_MS_MIN} to {WINDOW_MS_MAX}")]
     Window(u32),
+    #[error("cpu_max_percent 0: expected 1 or more")]
+    CpuMax,
     #[error("batch_rows_max {asked}: expected 1 to {rows_max}")]
     BatchRows { asked: usize, rows_max: usize },
 }
-    #[error("cpu_max_percent 0: expected 1 or more")]
-    CpuMax,
 
 /// Maxima of the agent, each with what happens when it is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,10 +142,10 @@ mod tests {
         for (change, part) in [
             ((|o| o.window_ms = 999) as fn(&mut AgentOptions), "a window of 999 ms"),
             (|o| o.window_ms = 3_600_001, "expected 1000 to 3600000"),
+            (|o| o.cpu_max_percent = 0, "cpu_max_percent 0"),
             (|o| o.limits.batch_rows_max = 0, "batch_rows_max 0"),
             (|o| o.limits.batch_rows_max = 10_000_000, "batch_rows_max 10000000"),
         ] {
-            (|o| o.cpu_max_percent = 0, "cpu_max_percent 0"),
             let err = with(change).expect_err("refused");
             assert!(err.contains(part), "{err:?} does not say {part:?}");
         }

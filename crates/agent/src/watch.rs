@@ -73,7 +73,6 @@ impl StopSignal {
     }
 }
 
-/// Reads a source window by window.
 /// What the agent's threads share.
 #[derive(Clone, Debug, Default)]
 pub struct Shared {
@@ -82,6 +81,7 @@ pub struct Shared {
     pub cpu: Arc<CpuClock>,
 }
 
+/// Reads a source window by window.
 pub struct Watcher<S> {
     source: S,
     options: AgentOptions,
@@ -94,12 +94,12 @@ pub struct Watcher<S> {
     requests: RequestWatch,
     losses: Arc<Losses>,
     counters: Arc<Counters>,
-    batches: SyncSender<Batch>,
-    source_errors: u64,
     cpu: Arc<CpuClock>,
     throttle: Throttle,
     /// When the last window was judged, and what had been used until then.
     judged: (Instant, Duration),
+    batches: SyncSender<Batch>,
+    source_errors: u64,
 }
 
 impl<S: RecordSource> Watcher<S> {
@@ -119,22 +119,22 @@ impl<S: RecordSource> Watcher<S> {
             dns: DnsNames::new(options.dns),
             requests: RequestWatch::new(
                 options.requests,
+                options.headers.clone(),
                 options.fold_client_port,
                 random_seed(),
-                options.headers.clone(),
                 losses.clone(),
             ),
-            source,
-            options,
             throttle: Throttle::new(options.cpu_max_percent),
             judged: (Instant::now(), source.kernel_run_time()),
+            source,
+            options,
             names,
             losses,
             counters,
+            cpu,
             batches,
             source_errors: 0,
         }
-            cpu,
     }
 
     /// Closes window after window until `stop` is set; the last one is closed early.
@@ -175,9 +175,6 @@ impl<S: RecordSource> Watcher<S> {
         }
     }
 
-    fn poll_dns(&mut self, timeout: Duration) -> Result<u64, SourceError> {
-        let mut messages = 0;
-        let dns = &mut self.dns;
     fn poll_payload(&mut self, timeout: Duration) -> Result<(), SourceError> {
         let mut gate = Gate {
             names: &self.options.excluded_containers,
@@ -199,6 +196,9 @@ impl<S: RecordSource> Watcher<S> {
         polled
     }
 
+    fn poll_dns(&mut self, timeout: Duration) -> Result<u64, SourceError> {
+        let mut messages = 0;
+        let dns = &mut self.dns;
         let now = Moment::now();
         self.source.poll_dns(timeout, &mut |message| {
             messages += 1;
@@ -235,12 +235,12 @@ impl<S: RecordSource> Watcher<S> {
         self.note_source(drained.map(|()| 0));
         let rows = self.name_flows(span.to_ms);
         let requests = self.requests.take(Moment::now().mono_ns);
+        self.judge_cost(&requests);
         self.collect_losses();
         self.hand_over_flows(&rows, span);
         self.hand_over_requests(requests, span);
         self.ends.end_window(span.to_ms);
         self.addresses.expire(span.to_ms);
-        self.judge_cost(&requests);
         let counters = &self.counters;
         counters.windows.fetch_add(1, Relaxed);
         if span.length_ms > self.options.window_ms {
@@ -302,13 +302,6 @@ impl<S: RecordSource> Watcher<S> {
         FlowRow { key, counters, local, remote, remote_is_here, remote_domain: None }
     }
 
-    fn collect_losses(&mut self) {
-        self.losses.add_all(self.source.losses());
-        self.losses.add_all(self.dns.losses());
-        let cut_walks = self.owners.take_cut_walks();
-        self.losses.add(LossKind::Discarded, "identity", "cgroups_max", cut_walks);
-    }
-
     /// Reads fewer requests in the next window if this one took too much, or more again.
     fn judge_cost(&mut self, requests: &Requests) {
         let (now, used) = (Instant::now(), self.cpu.used() + self.source.kernel_run_time());
@@ -336,6 +329,13 @@ impl<S: RecordSource> Watcher<S> {
         }
     }
 
+    fn collect_losses(&mut self) {
+        self.losses.add_all(self.source.losses());
+        self.losses.add_all(self.dns.losses());
+        let cut_walks = self.owners.take_cut_walks();
+        self.losses.add(LossKind::Discarded, "identity", "cgroups_max", cut_walks);
+    }
+
     /// The window's flows, in at least one batch: it tells that the agent is there.
     fn hand_over_flows(&mut self, rows: &[FlowRow], span: Span) {
         self.hand_over(Table::L4Flows, rows.len().max(1), span, |range, context| {
@@ -345,8 +345,7 @@ impl<S: RecordSource> Watcher<S> {
 
     fn hand_over_requests(&mut self, requests: Requests, span: Span) {
         let Requests { flows, rows, samples, .. } = requests;
-        let flows = flows.into_iter().map(|key| (key, L4Counters::default())).collect();
-        let named = self.name_both_ends(flows, span.to_ms);
+        let named = self.name_flows_of(flows, span);
         let now = Moment::now();
         // a client that is known by its own connection needs no guess by its address
         let flow_of = |flow: FlowId, client: Option<FlowId>| {
@@ -367,6 +366,12 @@ impl<S: RecordSource> Watcher<S> {
                 samples.iter().map(|(sample, _)| flow_of(sample.flow, sample.client)).collect();
             samples_batch(&flows, samples, context, |mono_ns| now.unix_ms_of(mono_ns))
         });
+    }
+
+    /// The flows that requests belong to, with their names.
+    fn name_flows_of(&mut self, flows: Vec<FlowKey>, span: Span) -> Vec<FlowRow> {
+        let flows = flows.into_iter().map(|key| (key, L4Counters::default())).collect();
+        self.name_both_ends(flows, span.to_ms)
     }
 
     /// Makes batches of `count` rows, which `make` gives by their places, for the spool.

@@ -113,6 +113,16 @@ pub const LOSSES: &[LossMeaning] = &[
         "requests counted without method and path: the window held too many kinds",
     ),
     loss(
+        "l7",
+        "container_unknown",
+        "connections of which no request is read: it was not to be seen which container they are of, and some are excluded",
+    ),
+    loss(
+        "l7",
+        "cpu_max",
+        "requests of which only the status was read, because the agent reached its CPU limit: they count, and their paths and times are estimated from the others",
+    ),
+    loss(
         "identity",
         "cgroups_max",
         "looks for containers that ended early: there are too many cgroups; some containers may lack a name",
@@ -124,16 +134,6 @@ pub const LOSSES: &[LossMeaning] = &[
     ),
     loss("window", "flows_max", "flows summed up under one remote end: the window held too many"),
     loss("window", "encode", "rows that did not fit the schema"),
-    loss(
-        "l7",
-        "container_unknown",
-        "connections of which no request is read: it was not to be seen which container they are of, and some are excluded",
-    ),
-    loss(
-        "l7",
-        "cpu_max",
-        "requests of which only the status was read, because the agent reached its CPU limit: they count, and their paths and times are estimated from the others",
-    ),
     loss(
         "window",
         "queue_full",

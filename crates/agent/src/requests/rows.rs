@@ -103,7 +103,6 @@ fn counter_column(name: &str, rows: &[(RequestKey, RequestCounters)]) -> Option<
         "response_sketch" => {
             let sketch = |c: &RequestCounters| (!c.sketch.is_empty()).then(|| c.sketch.encode());
             let sketches = rows.iter().map(|(_, counters)| sketch(counters));
-        "headers" => texts(samples, |(s, _)| known(&s.exchange.headers)),
             return Some(Arc::new(BinaryArray::from_iter(sketches)));
         }
         _ => return None,
@@ -121,6 +120,7 @@ fn sample_column(name: &str, samples: &[(Sample, u32)]) -> Option<ArrayRef> {
         "path" => texts(samples, |(s, _)| known(&s.exchange.path)),
         "template" => texts(samples, |(s, _)| known(&s.template)),
         "outcome" => texts(samples, |(s, _)| Some(s.exchange.outcome.as_str())),
+        "headers" => texts(samples, |(s, _)| known(&s.exchange.headers)),
         "trace_id" => texts(samples, |(s, _)| s.exchange.trace_id.as_deref()),
         "status" => Arc::new(UInt16Array::from_iter(samples.iter().map(|(s, _)| status(s)))),
         "grpc_status" => {
