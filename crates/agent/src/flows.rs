@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use weir_model::{
-    Direction, Endpoint, Family, L4Counters, L4Record, L7Ends, Netns, Process, Transport,
+    Direction, DnsMessage, Endpoint, Family, L4Counters, L4Record, L7Ends, Netns, Process,
+    Transport,
 };
 
 /// What makes a flow. Port 0: folded or not known; address unspecified: folded.
@@ -47,6 +48,20 @@ impl FlowKey {
             netns: ends.netns,
             process: ends.process.clone(),
             cgroup_id: ends.cgroup_id,
+        };
+        if fold_client_port { key.without_client_port() } else { key }
+    }
+
+    /// The flow that a lookup belongs to, of which a message is known.
+    pub fn of_dns(direction: Direction, message: &DnsMessage, fold_client_port: bool) -> Self {
+        let key = Self {
+            direction,
+            transport: message.transport,
+            local: message.local.into(),
+            remote: message.remote.into(),
+            netns: message.netns,
+            process: message.process.clone(),
+            cgroup_id: message.cgroup_id,
         };
         if fold_client_port { key.without_client_port() } else { key }
     }

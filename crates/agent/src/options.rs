@@ -7,6 +7,7 @@ use thiserror::Error;
 use weir_identity::{DnsLimits, OwnersLimits};
 use weir_l7::Headers;
 
+use crate::lookups::LookupLimits;
 use crate::requests::{ContainerNames, RequestLimits};
 
 /// Windows are aligned to multiples of their length since 1970-01-01 UTC.
@@ -40,6 +41,7 @@ pub struct AgentOptions {
     pub headers: Headers,
     /// Containers whose payload is not read.
     pub excluded_containers: ContainerNames,
+    pub lookups: LookupLimits,
 }
 
 impl AgentOptions {
@@ -59,6 +61,7 @@ impl AgentOptions {
             requests: RequestLimits::default(),
             headers: Headers::standard().clone(),
             excluded_containers: ContainerNames::default(),
+            lookups: LookupLimits::default(),
         }
     }
 

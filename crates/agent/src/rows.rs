@@ -47,15 +47,28 @@ pub struct RowContext<'a> {
 
 /// Builds the record batch of `weir_schema::wire_schema(Table::L4Flows)`.
 pub fn record_batch(rows: &[FlowRow], context: &RowContext<'_>) -> Result<RecordBatch, ArrowError> {
-    let schema = wire_schema(Table::L4Flows);
-    let columns: Vec<ArrayRef> =
-        schema.fields().iter().map(|field| flow_column(field, rows, context)).collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+    batch(Table::L4Flows, rows, context, |_| None)
+}
+
+/// A batch whose columns are `own` where that has one, else the flow's.
+pub fn batch(
+    table: Table,
+    flows: &[FlowRow],
+    context: &RowContext<'_>,
+    own: impl Fn(&Field) -> Option<ArrayRef>,
+) -> Result<RecordBatch, ArrowError> {
+    let schema = wire_schema(table);
+    let columns: Vec<ArrayRef> = schema
+        .fields()
+        .iter()
+        .map(|field| own(field).unwrap_or_else(|| flow_column(field, flows, context)))
+        .collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(flows.len()));
     RecordBatch::try_new_with_options(schema, columns, &options)
 }
 
 /// The column of that name as far as it is a flow's; else one of nulls.
-pub fn flow_column(field: &Field, rows: &[FlowRow], context: &RowContext<'_>) -> ArrayRef {
+fn flow_column(field: &Field, rows: &[FlowRow], context: &RowContext<'_>) -> ArrayRef {
     let name = field.name().as_str();
     if let Some((signal, value)) = counter(name) {
         return measured(rows, context, signal, value);

@@ -24,6 +24,7 @@ use crate::cpu::{CpuClock, Load, Throttle};
 use crate::ends::BothEnds;
 use crate::flow_ids::FlowId;
 use crate::flows::{FlowKey, FlowTable};
+use crate::lookups::{LookupWatch, Lookups, lookups_batch};
 use crate::losses::Losses;
 use crate::options::AgentOptions;
 use crate::requests::{Gate, RequestWatch, Requests, Shut, flows_batch, samples_batch};
@@ -92,6 +93,7 @@ pub struct Watcher<S> {
     ends: BothEnds,
     dns: DnsNames,
     requests: RequestWatch,
+    lookups: LookupWatch,
     losses: Arc<Losses>,
     counters: Arc<Counters>,
     cpu: Arc<CpuClock>,
@@ -126,6 +128,7 @@ impl<S: RecordSource> Watcher<S> {
             ),
             throttle: Throttle::new(options.cpu_max_percent),
             judged: (Instant::now(), source.kernel_run_time()),
+            lookups: LookupWatch::new(options.lookups, options.fold_client_port, losses.clone()),
             source,
             options,
             names,
@@ -198,11 +201,13 @@ impl<S: RecordSource> Watcher<S> {
 
     fn poll_dns(&mut self, timeout: Duration) -> Result<u64, SourceError> {
         let mut messages = 0;
-        let dns = &mut self.dns;
+        let (dns, lookups) = (&mut self.dns, &mut self.lookups);
         let now = Moment::now();
         self.source.poll_dns(timeout, &mut |message| {
             messages += 1;
-            dns.observe(&message, now.unix_ms_of(message.mono_ns));
+            if let Some(reading) = dns.observe(&message, now.unix_ms_of(message.mono_ns)) {
+                lookups.add(&message, &reading);
+            }
         })?;
         self.counters.dns_messages.fetch_add(messages, Relaxed);
         Ok(messages)
@@ -235,10 +240,12 @@ impl<S: RecordSource> Watcher<S> {
         self.note_source(drained.map(|()| 0));
         let rows = self.name_flows(span.to_ms);
         let requests = self.requests.take(Moment::now().mono_ns);
+        let lookups = self.lookups.take(Moment::now().mono_ns);
         self.judge_cost(&requests);
         self.collect_losses();
         self.hand_over_flows(&rows, span);
         self.hand_over_requests(requests, span);
+        self.hand_over_lookups(lookups, span);
         self.ends.end_window(span.to_ms);
         self.addresses.expire(span.to_ms);
         let counters = &self.counters;
@@ -368,7 +375,18 @@ impl<S: RecordSource> Watcher<S> {
         });
     }
 
-    /// The flows that requests belong to, with their names.
+    fn hand_over_lookups(&mut self, lookups: Lookups, span: Span) {
+        let Lookups { flows, rows, .. } = lookups;
+        let named = self.name_flows_of(flows, span);
+        self.hand_over(Table::DnsFlows, rows.len(), span, |range, context| {
+            let rows = &rows[range];
+            let flow_of = |flow: FlowId| named[flow.place()].clone();
+            let flows: Vec<_> = rows.iter().map(|(key, _)| flow_of(key.flow)).collect();
+            lookups_batch(&flows, rows, context)
+        });
+    }
+
+    /// The flows that requests or lookups belong to, with their names.
     fn name_flows_of(&mut self, flows: Vec<FlowKey>, span: Span) -> Vec<FlowRow> {
         let flows = flows.into_iter().map(|key| (key, L4Counters::default())).collect();
         self.name_both_ends(flows, span.to_ms)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use common::{Script, Server, end, lock, options, record, wait_for};
 use weir_agent::Agent;
-use weir_model::{DnsMessage, ListenRecord, Loss, LossKind, Netns, Process, Role, Transport};
+use weir_model::{DnsMessage, ListenRecord, Loss, LossKind, Netns, Process, Role, Transport, Way};
 
 #[test]
 fn windows_are_aligned_and_come_even_when_nothing_happens() {
@@ -108,6 +108,9 @@ fn remote_addresses_get_the_names_that_were_asked_for() {
     let (script, server) = (Script::default(), Server::default());
     let address = Ipv4Addr::new(198, 51, 100, 1);
     lock(&script.0).dns.push_back(DnsMessage {
+        transport: Transport::Udp,
+        way: Way::Received,
+        socket: 1,
         netns: Netns(1),
         local: SocketAddr::from(([10, 0, 0, 1], 40_000)),
         remote: SocketAddr::from(([10, 0, 0, 53], 53)),
@@ -121,6 +124,9 @@ fn remote_addresses_get_the_names_that_were_asked_for() {
     let agent = agent.start().expect("started");
     wait_for("the old answer", || (agent.stats().dns_messages_total == 1).then_some(()));
     lock(&script.0).dns.push_back(DnsMessage {
+        transport: Transport::Udp,
+        way: Way::Received,
+        socket: 1,
         netns: Netns(1),
         local: SocketAddr::from(([10, 0, 0, 1], 40_000)),
         remote: SocketAddr::from(([10, 0, 0, 53], 53)),

@@ -5,17 +5,13 @@
 //! CNAMEs behind it. A namespace that never asked (its resolver runs elsewhere, as with a cache in
 //! the host's namespace) falls back to what any namespace of the host was told.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hickory_proto::op::{Header, MessageType, Query, ResponseCode};
-use hickory_proto::rr::{Name, RData, Record};
-use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
-
-use weir_model::{DnsMessage, Loss, LossKind, Netns};
+use weir_model::{DnsMessage, Loss, LossKind, Netns, Way};
 
 use crate::aged::Aged;
+use crate::dns_message::DnsReading;
 
 /// Names kept per address: servers of many sites share theirs.
 const NAMES_PER_ADDRESS_MAX: usize = 8;
@@ -73,31 +69,46 @@ impl DnsNames {
         }
     }
 
-    /// Learns from a message that a client received at `at_ms`. Queries, failures and answers
-    /// without addresses teach nothing and are no loss.
-    pub fn observe(&mut self, message: &DnsMessage, at_ms: i64) {
-        let answer = match read_answer(&message.payload) {
-            Some(answer) => answer,
-            None if message.truncated => return self.discards.truncated += 1,
-            None => return self.discards.malformed += 1,
+    /// Reads a message that passed at `at_ms`, and learns from it if a client received it. Queries,
+    /// failures and answers without addresses teach nothing and are no loss. `None`: it is no
+    /// message.
+    pub fn observe(&mut self, message: &DnsMessage, at_ms: i64) -> Option<DnsReading> {
+        let is_received = message.way == Way::Received;
+        let Some(reading) = DnsReading::of(&message.payload, is_received) else {
+            self.discard(message.truncated);
+            return None;
         };
-        if answer.is_cut {
-            match message.truncated {
-                true => self.discards.truncated += 1,
-                false => self.discards.malformed += 1,
+        if is_received && reading.is_answer {
+            if reading.is_cut {
+                self.discard(message.truncated);
             }
+            self.learn(message, &reading, at_ms);
         }
+        Some(reading)
+    }
+
+    fn discard(&mut self, is_truncated: bool) {
+        match is_truncated {
+            true => self.discards.truncated += 1,
+            false => self.discards.malformed += 1,
+        }
+    }
+
+    fn learn(&mut self, message: &DnsMessage, reading: &DnsReading, at_ms: i64) {
+        let Some(question) = reading.question.as_ref().filter(|asked| &*asked.name != ".") else {
+            return;
+        };
         let pid = message.process.as_ref().map(|process| process.pid);
-        for (ip, ttl_s) in answer.addresses {
-            let ttl_ms = i64::from(ttl_s.min(TTL_S_MAX)) * 1000;
+        for (ip, ttl_s) in &reading.addresses {
+            let ttl_ms = i64::from((*ttl_s).min(TTL_S_MAX)) * 1000;
             let learnt = Learnt {
-                name: answer.name.clone(),
+                name: question.name.clone(),
                 pid,
                 since_ms: at_ms,
                 until_ms: at_ms + ttl_ms.max(self.limits.hold_ms_min),
             };
-            remember(&mut self.by_netns, (message.netns, ip), learnt.clone(), at_ms);
-            remember(&mut self.by_host, ip, learnt, at_ms);
+            remember(&mut self.by_netns, (message.netns, *ip), learnt.clone(), at_ms);
+            remember(&mut self.by_host, *ip, learnt, at_ms);
         }
     }
 
@@ -175,59 +186,6 @@ fn pick(names: &mut [Learnt], pid: Option<u32>, at_ms: i64, hold_ms: i64) -> Opt
     let known = names.get_mut(index)?;
     known.until_ms = known.until_ms.max(at_ms + hold_ms);
     Some(known.name.clone())
-}
-
-/// The question's name and the addresses that answer it, with their TTL in seconds.
-struct Answer {
-    name: Arc<str>,
-    addresses: Vec<(IpAddr, u32)>,
-    /// Whether the message ends or goes wrong before its last answer.
-    is_cut: bool,
-}
-
-/// Reads a DNS message (RFC 1035, section 4) as far as it goes; `None` when not even its question
-/// can be read.
-fn read_answer(payload: &[u8]) -> Option<Answer> {
-    let mut decoder = BinDecoder::new(payload);
-    let header = Header::read(&mut decoder).ok()?;
-    let mut answer = Answer { name: Arc::from(""), addresses: Vec::new(), is_cut: false };
-    if header.metadata.message_type != MessageType::Response
-        || header.metadata.response_code != ResponseCode::NoError
-        || header.counts.queries == 0
-    {
-        return Some(answer);
-    }
-    let mut question = None;
-    for _ in 0..header.counts.queries {
-        let query = Query::read(&mut decoder).ok()?;
-        question.get_or_insert(query.name);
-    }
-    let question = question?.to_lowercase();
-    answer.name = Arc::from(question.to_ascii().trim_end_matches('.'));
-
-    let mut aliases: HashSet<Name> = HashSet::from([question]);
-    let mut found = Vec::new();
-    for _ in 0..header.counts.answers {
-        let Ok(record) = Record::<RData>::read(&mut decoder) else {
-            answer.is_cut = true;
-            break;
-        };
-        let owner = record.name.to_lowercase();
-        match record.data {
-            RData::CNAME(target) if aliases.contains(&owner) => {
-                aliases.insert(target.0.to_lowercase());
-            }
-            RData::A(a) => found.push((owner, IpAddr::V4(a.0), record.ttl)),
-            RData::AAAA(aaaa) => found.push((owner, IpAddr::V6(aaaa.0), record.ttl)),
-            _ => {}
-        }
-    }
-    found.retain(|(owner, ip, _)| aliases.contains(owner) && !ip.is_unspecified());
-    answer.addresses = found.into_iter().map(|(_, ip, ttl)| (ip.to_canonical(), ttl)).collect();
-    if answer.name.is_empty() {
-        answer.addresses.clear();
-    }
-    Some(answer)
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 
 use std::str::FromStr;
 
-use hickory_proto::op::{Message, OpCode};
-use hickory_proto::rr::RecordType;
+use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 use proptest::prelude::*;
 
-use weir_model::Process;
+use weir_model::{Process, Transport};
 
 use super::*;
 
@@ -41,6 +41,9 @@ fn response(question: &str, records: &[&str]) -> Vec<u8> {
 
 fn message(netns: Netns, pid: Option<u32>, payload: Vec<u8>) -> DnsMessage {
     DnsMessage {
+        transport: Transport::Udp,
+        way: Way::Received,
+        socket: 1,
         netns,
         local: "192.0.2.2:40000".parse().expect("an end"),
         remote: "192.0.2.53:53".parse().expect("an end"),
@@ -159,6 +162,17 @@ fn failures_and_queries_teach_nothing() {
         let payload = teaches_nothing.to_vec().expect("encoded");
         names.observe(&message(HOST, None, payload), 0);
     }
+    assert!(names.by_host.is_empty());
+    assert_eq!(names.losses(), []);
+}
+
+#[test]
+fn what_a_name_server_sends_teaches_nothing() {
+    let mut names = table();
+    let mut sent = message(HOST, None, response("a.example.", &["a.example. 60 198.51.100.1"]));
+    sent.way = Way::Sent;
+    sent.truncated = true;
+    assert!(names.observe(&sent, 0).is_some_and(|reading| reading.is_answer));
     assert!(names.by_host.is_empty());
     assert_eq!(names.losses(), []);
 }

@@ -2,21 +2,24 @@
 
 use std::net::SocketAddr;
 
-use crate::flow::{Netns, Process};
+use crate::flow::{Netns, Process, Transport};
+use crate::l7::Way;
 
-/// The UDP payload of one DNS message received by a client on this host.
+/// One DNS message that a socket of this host passed: a client's, or a name server's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DnsMessage {
+    pub transport: Transport,
+    pub way: Way,
+    /// Tells sockets apart while the host is up (`SO_COOKIE`).
+    pub socket: u64,
     pub netns: Netns,
-    /// The resolver's client: the local end.
     pub local: SocketAddr,
-    /// The name server: the remote end.
     pub remote: SocketAddr,
     pub process: Option<Process>,
     pub cgroup_id: Option<u64>,
     /// Nanoseconds since boot at which the kernel handed it over.
     pub mono_ns: u64,
-    /// UDP payload, cut to what the probe copies.
+    /// The message, without the length that precedes it in TCP, cut to what the probe copies.
     pub payload: Vec<u8>,
     /// Whether the payload was cut.
     pub truncated: bool,

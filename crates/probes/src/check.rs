@@ -94,7 +94,7 @@ pub(crate) fn report(options: &Options) -> Report {
     let tcp_failure = tcp.as_deref().or(obstacle.as_deref());
     hooks.extend(tcp_hooks(&kernel, tcp_failure));
     match udp {
-        Some(Ok(probe)) => hooks.extend(udp_hooks(&probe)),
+        Some(Ok(probe)) => hooks.extend(udp_hooks(&probe, options)),
         Some(Err(err)) => hooks.extend(udp_absence(&err, false)),
         None if !options.udp => hooks.extend(udp_absence("agent.udp is off", true)),
         None => hooks.extend(udp_absence(obstacle.as_deref().unwrap_or_default(), false)),
@@ -156,11 +156,29 @@ fn choice_hooks(
     sets.iter().map(report).collect()
 }
 
-fn udp_hooks(probe: &UdpProbe) -> Vec<HookReport> {
+fn udp_hooks(probe: &UdpProbe, options: &Options) -> Vec<HookReport> {
     let sets = udp::HookSet::ALL.map(|set| (set.name(), set.loses()));
     let mut hooks = choice_hooks("udp", &sets, probe.hook_set().name(), probe.refusals());
-    hooks.push(HookReport::new("dns", "ring buffer", true));
+    hooks.extend(dns_hooks(probe.has_dns_over_tcp(), options));
     hooks
+}
+
+/// What is read of DNS where UDP is watched.
+fn dns_hooks(has_tcp: bool, options: &Options) -> [HookReport; 2] {
+    let mut udp = HookReport::new("dns", "over UDP", true);
+    let mut tcp = HookReport::new("dns", "over TCP", has_tcp || !options.dns);
+    if !options.dns {
+        let lost = ["lookups, and the names of remote addresses", "lookups over TCP"];
+        for (hook, lost) in [&mut udp, &mut tcp].into_iter().zip(lost) {
+            hook.is_used = false;
+            hook.reason = Some("agent.dns is off".to_owned());
+            hook.lost = Some(lost.to_owned());
+        }
+    } else if !has_tcp {
+        tcp.reason = Some("this kernel does not let TCP's functions be hooked".to_owned());
+        tcp.lost = Some("lookups over TCP".to_owned());
+    }
+    [udp, tcp]
 }
 
 /// Starts the payload probe, if that is wanted and nothing is in the way.
@@ -193,7 +211,7 @@ fn payload_hooks(options: &Options, obstacle: Option<&str>) -> Vec<HookReport> {
 
 /// Nothing of UDP is watched, because it cannot be or is not wanted.
 fn udp_absence(reason: &str, is_available: bool) -> Vec<HookReport> {
-    let lost = [("udp", "all of UDP"), ("dns", "the names of remote addresses")];
+    let lost = [("udp", "all of UDP"), ("dns", "lookups, and the names of remote addresses")];
     lost.map(|(probe, lost)| HookReport {
         is_used: false,
         reason: Some(reason.to_owned()),
@@ -239,6 +257,21 @@ mod tests {
 
         let hooks = tcp_hooks(&kernel, Some("not permitted"));
         assert!(hooks.iter().all(|hook| !hook.is_used && hook.reason.is_some()));
+    }
+
+    #[test]
+    fn dns_that_is_not_read_is_reported_with_its_price() {
+        let used = |dns, has_tcp| {
+            let hooks = dns_hooks(has_tcp, &Options { dns, ..Options::default() });
+            hooks.map(|hook| {
+                assert_eq!(hook.is_used, hook.reason.is_none(), "{hook:?}");
+                assert_eq!(hook.is_used, hook.lost.is_none(), "{hook:?}");
+                (hook.is_available, hook.is_used)
+            })
+        };
+        assert_eq!(used(true, true), [(true, true), (true, true)]);
+        assert_eq!(used(true, false), [(true, true), (false, false)]);
+        assert_eq!(used(false, false), [(true, false), (true, false)]);
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct Options {
     pub loopback: bool,
     /// Whether UDP is watched, and with it DNS; no program of theirs is loaded otherwise.
     pub udp: bool,
+    /// Whether DNS messages are handed over, where UDP is watched.
+    pub dns: bool,
     /// Whether a client's own port is left out of records (port 0).
     pub fold_client_port: bool,
     /// TCP connections watched at once, 128 bytes each; more are lost (`sockets_full`).
@@ -46,6 +48,7 @@ impl Default for Options {
         Self {
             loopback: true,
             udp: true,
+            dns: true,
             fold_client_port: true,
             sockets_max: 1 << 19,
             sums_max: 1 << 17,
@@ -103,7 +106,7 @@ impl Collector {
 
     fn start_udp(options: &Options) -> Result<Option<(UdpProbe, DnsProbe)>, ProbeError> {
         if !options.udp {
-            tracing::info!("udp is off: no flows of UDP, no DNS names of remote addresses");
+            tracing::info!("udp is off: no flows of UDP, no name lookups and names of addresses");
             return Ok(None);
         }
         match UdpProbe::start(options) {
@@ -183,8 +186,9 @@ impl Collector {
     /// What went missing since the last call.
     pub fn losses(&mut self) -> Vec<Loss> {
         let mut losses = self.tcp.losses();
-        if let Some((udp, _)) = &mut self.udp {
+        if let Some((udp, dns)) = &mut self.udp {
             losses.extend(udp.losses());
+            losses.extend(dns.losses());
         }
         if let Some(payload) = &mut self.payload {
             losses.extend(payload.losses());

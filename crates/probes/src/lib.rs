@@ -31,5 +31,6 @@ pub use payload::{PayloadOptions, PayloadSink, Processes};
 
 /// Every component and reason under which the probes count a loss.
 pub fn loss_reasons() -> impl Iterator<Item = (&'static str, &'static str)> {
-    tcp::loss_reasons().chain(udp::REASONS).chain(payload::loss_reasons())
+    let dns = udp::REASONS.into_iter().chain(dns::loss_reasons());
+    tcp::loss_reasons().chain(dns).chain(payload::loss_reasons())
 }

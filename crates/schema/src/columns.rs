@@ -306,7 +306,7 @@ const LOOKUPS: &[Column] = &[
     text("rcode", "code of the answer: NOERROR, NXDOMAIN, SERVFAIL...; absent without an answer"),
     count("dns_queries", "lookups whose end was seen in the window, however they ended"),
     count("dns_failures", "answers with a code other than NOERROR"),
-    count("dns_timeouts", "lookups that never got an answer"),
+    count("dns_timeouts", "lookups that got no answer within 6 s of their last query"),
     micros("dns_us_sum", Merge::Sum, "sum of the times from query to answer").internal(),
     count("dns_us_samples", "answers in dns_us_sum").internal(),
     micros("dns_us_min", Merge::Min, "shortest time from query to answer"),

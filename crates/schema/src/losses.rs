@@ -46,12 +46,22 @@ pub const LOSSES: &[LossMeaning] = &[
     loss(
         "probe_dns",
         "dns_ring_full",
-        "DNS answers not read: the ring buffer was full; some remote ends may lack a name",
+        "DNS messages not read: the ring buffer was full; some lookups may be missing, some remote ends may lack a name",
     ),
     loss(
         "probe_dns",
         "dns_unreadable",
-        "DNS answers not read: their buffer was not to be found; some remote ends may lack a name",
+        "DNS messages not read: their buffer was not to be found; some lookups may be missing, some remote ends may lack a name",
+    ),
+    loss(
+        "probe_dns",
+        "dns_gap",
+        "pieces of DNS over TCP not read: where a message begins was not to be found; some lookups may be missing",
+    ),
+    loss(
+        "probe_dns",
+        "dns_unfinished_max",
+        "DNS messages over TCP not read: too many were not complete at once",
     ),
     loss(
         "probe_l7",
@@ -83,8 +93,10 @@ pub const LOSSES: &[LossMeaning] = &[
         "tls_library",
         "TLS libraries that could not be read; requests through them are missing",
     ),
-    loss("dns", "malformed", "DNS answers left out: they are no DNS messages"),
-    loss("dns", "truncated", "DNS answers left out: they were cut short"),
+    loss("dns", "malformed", "messages from or to port 53 left out: they are no DNS messages"),
+    loss("dns", "truncated", "DNS answers not read to their end: they were cut short"),
+    loss("dns", "waiting_max", "lookups not counted: too many were waiting for an answer"),
+    loss("dns", "rows_max", "lookups counted without their name: the window held too many kinds"),
     loss(
         "dns",
         "addresses_max",

@@ -333,7 +333,11 @@ pub const DNS_METRICS: &[Metric] = &[
         "lookups divided by the length of the range, busy or not; in a series, of the step",
     ),
     dns_count("dns_failures", "Failures", "answers with a code other than NOERROR"),
-    dns_count("dns_timeouts", "Timeouts", "lookups that never got an answer"),
+    dns_count(
+        "dns_timeouts",
+        "Timeouts",
+        "lookups that got no answer within 6 s of their last query",
+    ),
     dns(
         "dns_us",
         "Lookup time",

@@ -6,15 +6,15 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, BinaryArray, RecordBatch, RecordBatchOptions, TimestampMillisecondArray, UInt16Array,
-    UInt32Array, UInt64Array,
+    ArrayRef, BinaryArray, RecordBatch, TimestampMillisecondArray, UInt16Array, UInt32Array,
+    UInt64Array,
 };
-use arrow_schema::{ArrowError, Field};
+use arrow_schema::ArrowError;
 
-use weir_schema::{Table, wire_schema};
+use weir_schema::Table;
 
 use crate::requests::table::{RequestCounters, RequestKey, Sample};
-use crate::rows::{FlowRow, RowContext, flow_column, texts};
+use crate::rows::{FlowRow, RowContext, batch, texts};
 
 /// Rows of `l7_flows`; `flows` has the flow of each, in the same order.
 pub fn flows_batch(
@@ -42,23 +42,6 @@ pub fn samples_batch(
         }
         name => sample_column(name, samples),
     })
-}
-
-/// A batch whose columns are `own` where that has one, else the flow's.
-fn batch(
-    table: Table,
-    flows: &[FlowRow],
-    context: &RowContext<'_>,
-    own: impl Fn(&Field) -> Option<ArrayRef>,
-) -> Result<RecordBatch, ArrowError> {
-    let schema = wire_schema(table);
-    let columns: Vec<ArrayRef> = schema
-        .fields()
-        .iter()
-        .map(|field| own(field).unwrap_or_else(|| flow_column(field, flows, context)))
-        .collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(flows.len()));
-    RecordBatch::try_new_with_options(schema, columns, &options)
 }
 
 fn known(text: &str) -> Option<&str> {

@@ -109,8 +109,12 @@ fn kernel() -> Result<Kernel, ProbeError> {
     let mut kernel = Kernel::default();
     for need in HookSet::ALL.iter().flat_map(|set| set.needs().iter().chain(set.likes())) {
         match need {
-            Need::Function(name) if btf.type_by_name::<types::Func<'_>>(name).is_some() => {
+            Need::Function(name) => {
+                let Some(function) = btf.type_by_name::<types::Func<'_>>(name) else { continue };
                 kernel.functions.push((*name).to_owned());
+                if *name == "tcp_recvmsg" {
+                    kernel.receive_has_nonblock = parameters(&function) == Some(6);
+                }
             }
             Need::Tracepoint(name) => {
                 let typedef = format!("btf_trace_{name}");
@@ -118,12 +122,16 @@ fn kernel() -> Result<Kernel, ProbeError> {
                     kernel.tracepoints.push((*name).to_owned());
                 }
             }
-            Need::Function(_) | Need::CgroupV2 => {}
+            Need::CgroupV2 => {}
         }
     }
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     kernel.cgroup_v2 = support::cgroup_v2_mount(&mounts);
     Ok(kernel)
+}
+
+fn parameters(function: &types::Func<'_>) -> Option<usize> {
+    types::FuncProto::try_from(function.next_type()?).ok().map(|prototype| prototype.len())
 }
 
 fn load(
@@ -140,20 +148,23 @@ fn load(
     let mut open = skel::UdpSkelBuilder::default().open(storage).map_err(failed("open"))?;
     for mut program in open.open_object_mut().progs_mut() {
         let section = program.section().to_string_lossy().into_owned();
-        program.set_autoload(support::is_wanted(&section, set, kernel));
+        let is_wanted = support::is_wanted(&section, set, kernel);
+        program.set_autoload(is_wanted && (options.dns || !support::is_for_dns(&section)));
     }
     let maps = &mut open.maps;
     let sizes = [
         (&mut maps.sums_0, options.sums_max),
         (&mut maps.sums_1, options.sums_max),
         (&mut maps.listeners, options.listeners_max),
-        (&mut maps.dns_answers, dns::RING_BYTES_MAX),
+        (&mut maps.dns_messages, dns::RING_BYTES_MAX),
     ];
     for (map, elements_max) in sizes {
         map.set_max_entries(elements_max).map_err(failed("size the maps of"))?;
     }
     if let Some(constants) = maps.rodata_data.as_deref_mut() {
         constants.count_loopback = options.loopback;
+        constants.reads_dns = options.dns;
+        constants.receive_has_nonblock = kernel.receive_has_nonblock;
         constants.fold_client_port = options.fold_client_port;
         constants.guesses_local = set == HookSet::Calls;
     }
@@ -240,9 +251,20 @@ impl UdpProbe {
         })
     }
 
-    /// The reader of the DNS answers that the programs copy.
+    /// The reader of the DNS messages that the programs copy.
     pub(crate) fn dns(&self) -> Result<DnsProbe, ProbeError> {
-        DnsProbe::new(&self.skel.maps.dns_answers)
+        DnsProbe::new(&self.skel.maps.dns_messages)
+    }
+
+    /// Whether TCP connections of port 53 are looked at too.
+    pub(crate) fn has_dns_over_tcp(&self) -> bool {
+        match self.hook_set {
+            HookSet::Calls => true,
+            HookSet::Functions => ["dns_tcp_sent", "dns_tcp_received"].iter().all(|wanted| {
+                let mut programs = self.skel.object().progs();
+                programs.any(|program| program.autoload() && program.name() == *wanted)
+            }),
+        }
     }
 
     /// Hands over everything that changed since the last call.

@@ -54,9 +54,13 @@ impl HookSet {
     /// What the set uses where it is there.
     pub(crate) fn likes(self) -> &'static [Need] {
         match self {
-            // Without it, datagrams that leave because UDP_CORK is taken off an IPv6 socket are
-            // not seen.
-            HookSet::Functions => &[Need::Function("udp_v6_push_pending_frames")],
+            // Without the first, datagrams that leave because UDP_CORK is taken off an IPv6 socket
+            // are not seen; without the others, DNS over TCP.
+            HookSet::Functions => &[
+                Need::Function("udp_v6_push_pending_frames"),
+                Need::Function("tcp_sendmsg"),
+                Need::Function("tcp_recvmsg"),
+            ],
             HookSet::Calls => &[],
         }
     }
@@ -81,6 +85,8 @@ pub(crate) struct Kernel {
     pub(crate) functions: Vec<String>,
     pub(crate) tracepoints: Vec<String>,
     pub(crate) cgroup_v2: Option<PathBuf>,
+    /// Whether `tcp_recvmsg()` has the parameter "nonblock", until 5.18.
+    pub(crate) receive_has_nonblock: bool,
 }
 
 /// What a set needs and this kernel lacks.
@@ -115,6 +121,11 @@ pub(crate) fn is_wanted(section: &str, set: HookSet, kernel: &Kernel) -> bool {
     }
 }
 
+/// Whether the program serves DNS alone.
+pub(crate) fn is_for_dns(section: &str) -> bool {
+    matches!(section, "fexit/tcp_sendmsg" | "fexit/tcp_recvmsg")
+}
+
 /// Where the cgroup v2 hierarchy is mounted, from the text of `/proc/self/mounts` (proc(5)).
 pub(crate) fn cgroup_v2_mount(mounts: &str) -> Option<PathBuf> {
     mounts.lines().find_map(|line| {
@@ -134,6 +145,7 @@ mod tests {
             functions: own(functions),
             tracepoints: own(tracepoints),
             cgroup_v2: cgroup_v2.map(PathBuf::from),
+            receive_has_nonblock: false,
         }
     }
 

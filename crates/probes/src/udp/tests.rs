@@ -1,12 +1,13 @@
 //! The UDP programs against sockets that know what they sent and received. Needs root.
 
+mod dns;
 mod hot;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use weir_model::{DnsMessage, L4Record, ListenRecord, Netns, Role};
+use weir_model::{L4Record, ListenRecord, Netns, Role};
 use weir_testkit::{Host, Lab, Need, missing};
 
 use super::UdpProbe;
@@ -83,21 +84,6 @@ impl Watch {
     fn lost(&mut self) -> Vec<(String, u64)> {
         let losses = self.probe.losses().into_iter().map(|loss| (loss.reason, loss.count));
         losses.filter(|(reason, _)| reason != "remote_unknown").collect()
-    }
-
-    /// Answers that the host's clients received, once `count` have come or time is up.
-    fn answers(&mut self, host: usize, count: usize) -> Vec<DnsMessage> {
-        let netns = netns(self.lab.host(host));
-        let deadline = Instant::now() + ANSWER_WITHIN;
-        let mut answers = Vec::new();
-        while answers.len() < count && Instant::now() < deadline {
-            self.dns.poll(Duration::from_millis(50), &mut |message| {
-                if message.netns == netns {
-                    answers.push(message);
-                }
-            });
-        }
-        answers
     }
 }
 
@@ -443,51 +429,4 @@ fn loopback_is_left_out_when_told_so() {
         let expected = if server_host == 0 { [0; 4] } else { [303, 3, 171, 3] };
         assert_eq!(watch.counts(0, Role::Client, port(&server)), expected);
     }
-}
-
-#[test]
-fn answers_of_name_servers_are_handed_over_whole() {
-    if missing("answers_of_name_servers_are_handed_over_whole", &PYTHON) {
-        return;
-    }
-    let mut watch = Watch::new(1, &Options::default());
-    let calls = [
-        "c.recvfrom(2000)",
-        "c.recv(2000)",
-        "c.recvmsg(2000)",
-        "os.read(c.fileno(), 2000)",
-        "os.readv(c.fileno(), [bytearray(1500), bytearray(500)])",
-        "libc.recvmmsg(c.fileno(), m, 4, 0x10000, None)",
-        "c.recvfrom(2000, socket.MSG_PEEK); c.recvfrom(2000)",
-    ];
-    let mut script =
-        "s, c, to = sockets(53)\nc.connect(to)\nm, b, i = vector(4, 2000)\n".to_owned();
-    for (number, call) in calls.iter().enumerate() {
-        script += &format!(
-            "c.send(b'?'); s.sendto(b'{number}' * (100 + {number}), s.recvfrom(9)[1])\n{call}\n"
-        );
-    }
-    script += "c.send(b'?'); a = s.recvfrom(9)[1]\n\
-               for n in (200, 201, 202): s.sendto(b'v' * n, a)\n\
-               libc.recvmmsg(c.fileno(), m, 4, 0x10000, None)\n\
-               c.send(b'?'); s.sendto(b'z' * 1400, s.recvfrom(9)[1]); c.recv(2000)\n\
-               s, c, to = sockets(54)\nc.sendto(b'?', to)\n\
-               s.sendto(b'no', s.recvfrom(9)[1]); c.recv(9)";
-    play(&watch, &script);
-    let answers = watch.answers(0, calls.len() + 4);
-    let mut expected: Vec<_> = (0..calls.len())
-        .map(|number| (number.to_string().repeat(100 + number).into_bytes(), false))
-        .collect();
-    expected.extend([200, 201, 202].map(|bytes| (vec![b'v'; bytes], false)));
-    expected.push((vec![b'z'; 1232], true));
-    let got: Vec<_> =
-        answers.iter().map(|answer| (answer.payload.clone(), answer.truncated)).collect();
-    assert_eq!(got, expected);
-    for answer in &answers {
-        assert_eq!(answer.remote, SocketAddr::from(([127, 0, 0, 1], 53)));
-        assert_eq!(answer.local.ip(), IpAddr::from([127, 0, 0, 1]));
-        let name = answer.process.as_ref().map(|process| process.name.to_string());
-        assert_eq!(name.as_deref(), Some("python3"));
-    }
-    assert_eq!(watch.lost(), []);
 }

@@ -8,13 +8,13 @@
  * where everything is read from the packet; and `calls`, the end of every send and receive call,
  * where functions cannot be hooked. Counting is udp_sums.bpf.h's.
  */
-#include "../dns/dns.bpf.h"
+#include "../dns/dns_tcp.bpf.h"
 #include "udp_calls.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Whether conversations with a loopback address count. */
-const volatile bool count_loopback = true;
+/* Whether tcp_recvmsg() has a parameter more: "nonblock", until 5.18. */
+const volatile bool receive_has_nonblock = false;
 
 static __always_inline bool is_watched(const struct traffic *traffic)
 {
@@ -80,14 +80,39 @@ int BPF_PROG(udp_consumed, struct sock *sk, struct sk_buff *skb, int len)
 	traffic.bytes = skb->len;
 	traffic.packets = datagrams(skb->len, segment_bytes(skb));
 	count(sk, bpf_sk_storage_get(&sockets, sk, NULL, 0), &traffic);
-	if (traffic.remote.port == DNS_PORT) {
+	if (is_dns(sk, &traffic)) {
 		struct payload payload = { .at = skb->data, .bytes = skb->len };
 
 		if (!skb->data_len)
-			hand_over_answer(sk, &traffic, &payload);
+			hand_over(sk, &traffic, &payload);
 		else
-			answer_received(sk, &traffic);
+			user_message(sk, &traffic);
 	}
+	return 0;
+}
+
+/*
+ * A DNS message on its way, before anybody can have received it. One that a packet filter of this
+ * host then stops is a message that was sent, and lost.
+ */
+static __noinline int message_sending(struct sock *sk, struct sk_buff *skb, const struct slot *slot)
+{
+	const __u64 offset = skb->transport_header + UDP_HEADER_BYTES;
+	struct traffic traffic = {
+		.remote.address = slot->remote,
+		.remote.port = slot->remote_port,
+		.local = slot->local,
+		.bytes = slot->bytes,
+		.way = SENT,
+	};
+	struct payload payload = { .at = skb->head + offset, .bytes = slot->bytes };
+
+	if (!is_watched(&traffic))
+		return 0;
+	if (skb->data_len || slot->packets != 1)
+		count_loss(UDP_LOSS_DNS_UNREADABLE, 1);
+	else
+		hand_over(sk, &traffic, &payload);
 	return 0;
 }
 
@@ -105,6 +130,8 @@ static __always_inline void sending(struct sk_buff *skb)
 	slot->bytes = skb->len - UDP_HEADER_BYTES -
 		      (skb->transport_header - skb->network_header);
 	slot->packets = datagrams(slot->bytes, segment_bytes(skb));
+	if (reads_dns && (remote.port == DNS_PORT || local.port == DNS_PORT))
+		message_sending(sk, skb, slot);
 }
 
 SEC("fentry/ip_send_skb")
@@ -178,6 +205,26 @@ int BPF_PROG(udp_unhashed, struct sock *sk)
 	return 0;
 }
 
+/* DNS over TCP: TCP's other calls pay for being looked at. */
+SEC("fexit/tcp_sendmsg")
+int BPF_PROG(dns_tcp_sent, struct sock *sk, void *message, __u64 bytes, int result)
+{
+	tcp_passed(sk, result, 0, SENT);
+	return 0;
+}
+
+SEC("fexit/tcp_recvmsg")
+int dns_tcp_received(__u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+
+	if (receive_has_nonblock)
+		tcp_passed(sk, ctx[6], ctx[4], RECEIVED);
+	else
+		tcp_passed(sk, ctx[5], ctx[3], RECEIVED);
+	return 0;
+}
+
 /* --- calls: what a send or receive call returned --- */
 
 /*
@@ -199,6 +246,11 @@ static __noinline int call_sent(struct sock *sk, int result, __u32 packets)
 	count(sk, socket, &traffic);
 	if (was_corked != is_corked)
 		note_corked(sk, is_corked);
+	if (is_dns(sk, &traffic)) {
+		/* One that is put together from several calls is in no buffer. */
+		traffic.packets = was_corked || is_corked ? 0 : packets;
+		user_message(sk, &traffic);
+	}
 	return 0;
 }
 
@@ -212,7 +264,8 @@ static __noinline int send_ended(struct sock *sk, int result)
 		return 0;
 	packets = segments_sent(sk, result);
 	socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	if (!socket || result < 0 || udp_sock(sk)->pending || !is_still_first(socket, sk))
+	if (!socket || result < 0 || udp_sock(sk)->pending || is_dns_socket(sk) ||
+	    !is_still_first(socket, sk))
 		return call_sent(sk, result, packets);
 	if (add_to_socket(socket, SENT, result, packets) >= HOT_AFTER)
 		heat(sk, socket);
@@ -224,8 +277,10 @@ int BPF_PROG(udp_send_length, struct sock *sk, int result, int flags)
 {
 	struct hot_socket *hot = hot_of(sk);
 
-	if (sk->sk_protocol != IPPROTO_UDP)
+	if (sk->sk_protocol != IPPROTO_UDP) {
+		tcp_passed(sk, result, 0, SENT);
 		return 0;
+	}
 	if (result < 0 || !is_hot(hot, sk) || udp_sock(sk)->pending)
 		return send_ended(sk, result);
 	add_hot(sk, hot, SENT, result, segments_sent(sk, result));
@@ -256,8 +311,8 @@ static __noinline int call_received(struct sock *sk, int result, int flags)
 	if (receives_merged(sk))
 		traffic.packets = segments_received(result);
 	count(sk, socket, &traffic);
-	if (traffic.remote.port == DNS_PORT)
-		answer_received(sk, &traffic);
+	if (is_dns(sk, &traffic))
+		user_message(sk, &traffic);
 	return 0;
 }
 
@@ -271,7 +326,7 @@ static __noinline int receive_ended(struct sock *sk, int result, int flags)
 	if (is_special_receive(sk, result, flags))
 		return call_received(sk, result, flags);
 	socket = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	if (!socket || socket->key.remote_port == DNS_PORT || !is_still_first(socket, sk))
+	if (!socket || is_dns_socket(sk) || !is_still_first(socket, sk))
 		return call_received(sk, result, flags);
 	if (add_to_socket(socket, RECEIVED, result, 1) >= HOT_AFTER)
 		heat(sk, socket);
@@ -283,8 +338,10 @@ int BPF_PROG(udp_recv_length, struct sock *sk, int result, int flags)
 {
 	struct hot_socket *hot = hot_of(sk);
 
-	if (sk->sk_protocol != IPPROTO_UDP)
+	if (sk->sk_protocol != IPPROTO_UDP) {
+		tcp_passed(sk, result, flags, RECEIVED);
 		return 0;
+	}
 	if (!is_hot(hot, sk) || is_special_receive(sk, result, flags))
 		return receive_ended(sk, result, flags);
 	add_hot(sk, hot, RECEIVED, result, 1);

@@ -60,9 +60,9 @@ enum udp_loss {
 	UDP_LOSS_REMOTE_UNKNOWN = 2,
 	/* The table of listeners was full: a listener is not told. */
 	UDP_LOSS_LISTENERS_FULL = 3,
-	/* The ring buffer was full: a DNS answer is not handed over. */
+	/* The ring buffer was full: a DNS message is not handed over. */
 	UDP_LOSS_DNS_RING_FULL = 4,
-	/* Received by a call whose buffer cannot be found (io_uring, 32-bit programs). */
+	/* A DNS message passed by a call whose buffer cannot be found (io_uring, 32-bit programs). */
 	UDP_LOSS_DNS_UNREADABLE = 5,
 	UDP_LOSS_REASONS = 6,
 };

@@ -14,7 +14,7 @@
 #ifndef WEIR_UDP_HOT_BPF_H
 #define WEIR_UDP_HOT_BPF_H
 
-#include "../dns/dns.record.h"
+#include "../dns/dns_port.bpf.h"
 #include "udp_sums.bpf.h"
 
 enum {
@@ -105,8 +105,9 @@ static __always_inline void cool(const void *sk)
 }
 
 /*
- * Gives a free slot to a connected socket whose remote end is its first. Answers of name servers
- * are looked at one by one, and nobody tells of the release of the kernel's own sockets.
+ * Gives a free slot to a connected socket whose remote end is its first. What passes between name
+ * servers and clients is looked at one by one, and nobody tells of the release of the kernel's own
+ * sockets.
  */
 static __noinline int heat(struct sock *sk, const struct udp_socket *socket)
 {
@@ -116,7 +117,7 @@ static __noinline int heat(struct sock *sk, const struct udp_socket *socket)
 	/* A server's key leaves the port out: any is right then. */
 	if (!port)
 		port = sk->__sk_common.skc_dport;
-	if (hot->owner || !port || port == bpf_htons(DNS_PORT) ||
+	if (hot->owner || !port || is_dns_socket(sk) ||
 	    BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock))
 		return 0;
 	if (__sync_val_compare_and_swap(&hot->owner, 0, HOT_HELD))

@@ -22,6 +22,8 @@ struct slot {
 	union address local;
 	/* Next element of the vector that recvmmsg() or sendmmsg() works on. */
 	__u64 vector;
+	/* The element that next_message() gave last. */
+	__u64 message;
 	__u32 vector_next;
 	__u32 tid;
 	__u32 bytes;
@@ -90,7 +92,8 @@ static __always_inline __u64 next_message(struct slot *slot, const struct call *
 		slot->vector = call->second;
 		slot->vector_next = index + 1;
 	}
-	return call->second + index * sizeof(struct user_mmsghdr);
+	slot->message = call->second + index * sizeof(struct user_mmsghdr);
+	return slot->message;
 }
 
 /* Value of an ancillary message of user space, in the first `bytes` of it; false: there is none. */

@@ -130,6 +130,9 @@ volatile __u64 losses[UDP_LOSS_REASONS];
 /* Listeners told so far, so that user space looks only when it must. */
 volatile __u64 listener_changes;
 
+/* Whether conversations with a loopback address count. */
+const volatile bool count_loopback = true;
+
 /* Whether a client's port is left out of the key. */
 const volatile bool fold_client_port = true;
 

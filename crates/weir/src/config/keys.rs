@@ -163,7 +163,15 @@ pub const KEYS: &[Key] = &[
         Kind::Bool,
         Some("true"),
         AGENT,
-        "observe UDP, and with it the DNS answers that name remote addresses",
+        "observe UDP, without which there is no DNS either",
+    ),
+    key(
+        "agent.dns",
+        "dns",
+        Kind::Bool,
+        Some("true"),
+        AGENT,
+        "read DNS messages, for lookups and the names of remote addresses",
     ),
     key(
         "agent.l7",
