@@ -22,7 +22,7 @@ use tempfile::TempDir;
 pub use actors::{Actors, Server, Talker};
 pub use child::{Running, run, workspace_program};
 pub use lab::{HOSTS_MAX, Host, Lab};
-pub use names::{Asked, NameServer, Zone, resolve};
+pub use names::{Asked, NameServer, Zone, resolve, resolve_as_told};
 pub use need::{Need, missing};
 pub use weir::{Rows, WeirProcess};
 

@@ -165,11 +165,16 @@ fn serve(
 /// Resolves `name` inside `host` with the C library's resolver, as any program would, asking the
 /// name server at `server`; empty when the name does not exist.
 pub fn resolve(host: &Host, server: IpAddr, name: &str) -> Result<Vec<IpAddr>> {
-    let configuration = tempfile::NamedTempFile::new().context("make a resolver configuration")?;
-    std::fs::write(configuration.path(), format!("nameserver {server}\noptions attempts:1\n"))?;
+    resolve_as_told(host, &format!("nameserver {server}\noptions attempts:1\n"), name)
+}
+
+/// The same, by a configuration as in `/etc/resolv.conf`; empty when there is no answer, too.
+pub fn resolve_as_told(host: &Host, configuration: &str, name: &str) -> Result<Vec<IpAddr>> {
+    let file = tempfile::NamedTempFile::new().context("make a resolver configuration")?;
+    std::fs::write(file.path(), configuration)?;
     // The file is seen in place of the machine's own by this one process only.
     let script = "mount --bind \"$1\" /etc/resolv.conf && exec getent ahosts \"$2\"";
-    let path = configuration.path().to_string_lossy().into_owned();
+    let path = file.path().to_string_lossy().into_owned();
     let mut command = Command::new("unshare");
     command.args(["--mount", "sh", "-c", script, "sh", &path, name]);
     let output = host.run(|| command.output())?.context("start unshare")?;

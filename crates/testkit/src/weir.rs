@@ -124,6 +124,29 @@ impl WeirProcess {
         }
     }
 
+    /// Name lookups of the last 15 minutes: a row for each value of the fields `by`, with these and
+    /// the metrics; fails where there are more values than an answer holds.
+    pub fn lookups(&self, perspective: &str, filter: &str, by: &[&str]) -> Result<Rows> {
+        const METRICS: &str =
+            "dns_queries,dns_failures,dns_timeouts,dns_us_samples,dns_us_min,dns_us_max";
+        let answer = self.api(&format!(
+            "/series?layer=dns&from=now-15m&step=36500d&limit=50&metrics={METRICS}\
+             &perspective={perspective}&group_by={}&filter={}",
+            by.join(","),
+            percent_encode(filter)
+        ))?;
+        let mut rows = Vec::new();
+        for line in answer["series"].as_array().context("no series")? {
+            ensure!(line["is_rest"] == false, "too many groups by {by:?}");
+            let mut row = line["group"].as_object().cloned().unwrap_or_default();
+            for (metric, values) in line["metrics"].as_object().into_iter().flatten() {
+                row.insert(metric.clone(), values[0].clone());
+            }
+            rows.push(Value::Object(row));
+        }
+        Ok(Rows(rows))
+    }
+
     /// The pairs of the last 15 minutes at process level.
     pub fn summary(&self, filter: &str, perspective: &str) -> Result<Value> {
         self.api(&format!(

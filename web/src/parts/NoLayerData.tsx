@@ -29,7 +29,8 @@ const reasons: Record<'l7' | 'dns', readonly ReactNode[]> = {
       <strong>L4</strong>.
     </>,
     <>
-      Watching UDP is switched off: <code>agent.udp</code> in <code>weir config</code>.
+      Reading DNS, or watching UDP, is switched off: <code>agent.dns</code> and{' '}
+      <code>agent.udp</code> in <code>weir config</code>.
     </>,
   ],
 };
