@@ -111,6 +111,18 @@ describe('a request', () => {
     expect(of(timeColumn)?.clause).toBeNull();
   });
 
+  it('has a fact for each header that is kept, which a filter finds', () => {
+    const headers = 'x-request-id: a-1\nuser-agent: shop (v1: new)';
+    const kept = flowFacts('l7', { ...request, headers })
+      .flatMap((group) => group.facts)
+      .filter(({ column }) => column === 'headers');
+    expect(kept.map(({ label, text, clause }) => [label, text, clause])).toEqual([
+      ['x-request-id', 'a-1', 'headers:*x-request-id??a-1*'],
+      ['user-agent', 'shop (v1: new)', 'headers:*user-agent??shop??v1??new?*'],
+    ]);
+    expect(facts.some(({ column }) => column === 'headers')).toBe(false);
+  });
+
   it('stands for as many as its weight says', () => {
     expect(requestsBehind([request, { ...request, weight: 1 }, {}])).toBe(5);
   });

@@ -147,6 +147,23 @@ function fact(layer: Layer, row: FlowFields, column: ColumnSchema): FlowFact | n
   };
 }
 
+/** A line of `headers` that a filter finds; what the language has a meaning for matches anything. */
+function headerClause(line: string): string {
+  return `headers:*${line.replace(/[^\w./=-]/g, '?')}*`;
+}
+
+/** The headers of a request that are kept, a line `name: value` each, as one fact each. */
+function headerFacts(row: FlowFields, column: ColumnSchema): FlowFact[] {
+  const lines = words(row[column.name])?.split('\n') ?? [];
+  return lines.map((line) => {
+    const [name = '', ...rest] = line.split(': ');
+    const value = rest.join(': ');
+    const { doc } = column;
+    const clause = headerClause(line);
+    return { column: column.name, label: name, text: value, exact: value, doc, clause };
+  });
+}
+
 function meanFact(row: FlowFields, name: string): FlowFact | null {
   const value = flowNumber(row, name);
   if (value === null) return null;
@@ -173,7 +190,11 @@ export function flowFacts(layer: Layer, row: FlowFields): FlowFacts[] {
   const columns = layerSchemas[layer].rowColumns;
   const group = (title: string, takes: (column: ColumnSchema) => boolean): FlowFacts => ({
     title,
-    facts: columns.filter(takes).flatMap((column) => fact(layer, row, column) ?? []),
+    facts: columns
+      .filter(takes)
+      .flatMap((column) =>
+        column.name === 'headers' ? headerFacts(row, column) : (fact(layer, row, column) ?? []),
+      ),
   });
   const isMeasure = (column: ColumnSchema) =>
     ['bytes', 'packets', 'count', 'microseconds'].includes(column.unit);

@@ -2,22 +2,26 @@
 import { Popover, UnstyledButton } from '@mantine/core';
 import { IconAlertCircle } from '@tabler/icons-react';
 import type { Incomplete } from '../api/types';
+import { incompleteWord, isOnlySampled } from '../domain/incomplete';
 import { formatCount, plural } from '../domain/units';
 import classes from './IncompleteMark.module.css';
 
 export function IncompleteMark({ incomplete }: { incomplete: readonly Incomplete[] | undefined }) {
   if (!incomplete || incomplete.length === 0) return null;
+  const word = incompleteWord(incomplete);
   return (
     <Popover position="bottom-start" width={360}>
       <Popover.Target>
-        <UnstyledButton className={classes.mark} aria-label="Why this answer is incomplete">
+        <UnstyledButton className={classes.mark} aria-label={`Why this answer is ${word}`}>
           <IconAlertCircle size={14} stroke={1.8} aria-hidden />
-          incomplete
+          {word}
         </UnstyledButton>
       </Popover.Target>
       <Popover.Dropdown>
         <div className={classes.title}>
-          {plural(incomplete.length, 'reason')} why something is missing
+          {isOnlySampled(incomplete)
+            ? 'Counts are exact, details are estimated'
+            : `${plural(incomplete.length, 'reason')} why something is missing`}
         </div>
         <ul className={classes.list}>
           {incomplete.map((item) => (

@@ -17,7 +17,7 @@ pub struct Status {
     /// Levels that the stored data can be grouped by.
     pub levels: Vec<&'static str>,
     pub agents: Vec<Agent>,
-    /// What was lost, dropped or discarded in the last 15 minutes.
+    /// What was lost, dropped, discarded or sampled in the last 15 minutes.
     pub losses: Vec<Incomplete>,
     pub store: StoreState,
 }

@@ -42,7 +42,7 @@ export function FlowDetails({ row }: { row: FlowRow }) {
             <h4 className={classes.groupTitle}>{group.title}</h4>
             <dl className={classes.facts}>
               {group.facts.map((fact) => (
-                <Fact key={fact.column} fact={fact} />
+                <Fact key={`${fact.column} ${fact.label}`} fact={fact} />
               ))}
             </dl>
           </section>

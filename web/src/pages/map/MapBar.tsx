@@ -12,6 +12,7 @@ import {
 import type { MapAnswer } from '../../api/types';
 import type { Emphasis } from '../../graph/emphasis';
 import type { MapModel } from '../../graph/model';
+import { isOnlySampled } from '../../domain/incomplete';
 import { plural } from '../../domain/units';
 import { EntityLabel } from '../../parts/EntityLabel';
 import type { MapActions } from './actions';
@@ -140,7 +141,11 @@ function CutMark({ answer, controls }: Pick<MapBarProps, 'answer' | 'controls'>)
       <Tooltip multiline w={320} label={notes.map((note) => note.message).join(' ')}>
         <span className={classes.cut} tabIndex={0}>
           <IconInfoCircle size={14} aria-hidden />
-          {isCut ? 'Narrowed: not everything is shown' : 'Incomplete'}
+          {isCut
+            ? 'Narrowed: not everything is shown'
+            : isOnlySampled(notes)
+              ? 'Sampled'
+              : 'Incomplete'}
         </span>
       </Tooltip>
       {canShowMore && (
