@@ -104,6 +104,34 @@ fn what_one_end_told_is_counted_at_both_ends_of_this_host() {
 }
 
 #[test]
+fn a_client_told_of_after_the_answer_is_counted_all_the_same() {
+    for is_over in [false, true] {
+        let mut events = vec![
+            PayloadEvent::Opened(2, ends(Role::Server, "10.0.0.2:80", "10.0.0.1:5000", "nginx")),
+            passed(2, Way::Received, 1_000, "GET /chat HTTP/1.1\r\nHost: a\r\n\r\n"),
+        ];
+        let (answer, status) = match is_over {
+            true => ("HTTP/1.1 101 Switching Protocols\r\n\r\n", 101),
+            false => ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200),
+        };
+        events.extend([
+            passed(2, Way::Sent, 1_003, answer),
+            PayloadEvent::Opened(1, ends(Role::Client, "10.0.0.1:5000", "10.0.0.2:80", "curl")),
+            PayloadEvent::Withdrawn(1, 2),
+            PayloadEvent::Closed(2, false),
+        ]);
+        let (mut rows, _) = played(events, 2);
+        rows.sort_by_key(|row| row.get().text("direction"));
+        let told: Vec<_> = rows
+            .iter()
+            .map(|row| (row.get().text("direction"), row.get().number("requests")))
+            .collect();
+        assert_eq!(told, [("incoming".into(), Some(1)), ("outgoing".into(), Some(1))]);
+        assert!(rows.iter().all(|row| row.get().number("status") == Some(status)));
+    }
+}
+
+#[test]
 fn a_request_that_died_with_its_connection_is_counted() {
     let events = vec![
         PayloadEvent::Opened(3, ends(Role::Client, "10.0.0.1:5000", "198.51.100.1:80", "curl")),

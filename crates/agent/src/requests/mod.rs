@@ -3,6 +3,7 @@
 //! Owns which connections are being read, whose flow each belongs to, and the window's table.
 //! Does not own what the bytes mean (`weir-l7`) nor how they were come by (`weir-probes`).
 
+mod early;
 mod gate;
 mod random;
 mod reservoir;
@@ -25,6 +26,7 @@ pub use gate::{ContainerNames, Gate, Shut};
 pub use rows::{flows_batch, samples_batch};
 pub use table::{RequestKey, Requests};
 
+use early::{Early, Over};
 use random::Random;
 use table::{RequestTable, Stratum};
 
@@ -45,6 +47,7 @@ struct Watched {
     passed: [u64; 2],
     /// Which of the window's flows it is, and its client's, and of which window.
     flows: Option<(u64, FlowId, Option<FlowId>)>,
+    early: Early,
 }
 
 /// Maxima of what is read of requests.
@@ -72,6 +75,7 @@ pub struct RequestWatch {
     /// Of so many exchanges one is read.
     one_in: u64,
     found: Found,
+    over: Over,
     losses: Arc<Losses>,
 }
 
@@ -104,6 +108,7 @@ impl RequestWatch {
             connections_max: limits.connections_max,
             one_in: 1,
             found: Found { templates, table, headers, fold_client_port, window: 0, random },
+            over: Over::default(),
             losses,
         }
     }
@@ -118,7 +123,9 @@ impl RequestWatch {
     pub fn take(&mut self, now_mono_ns: u64) -> Requests {
         let before_ns = now_mono_ns.saturating_sub(ANSWER_NS_MAX);
         let one_in = self.one_in;
+        self.over.forget();
         for watched in self.connections.values_mut() {
+            watched.early.forget();
             let mut owner = Ends::of(&watched.ends, watched.client.as_ref(), &mut watched.flows);
             if let Some(skim) = &mut watched.skim {
                 skim.expire(before_ns, &mut |skimmed| self.found.skim(&mut owner, skimmed));
@@ -148,8 +155,10 @@ impl PayloadSink for RequestWatch {
             self.losses.add(LossKind::Discarded, "l7", "connections_max", 1);
             return;
         }
+        let early = Early::default();
+        let passed = [0; 2];
         let watched =
-            Watched { ends, client: None, parser: None, skim: None, passed: [0; 2], flows: None };
+            Watched { ends, client: None, parser: None, skim: None, passed, flows: None, early };
         self.connections.insert(id, watched);
     }
 
@@ -166,6 +175,7 @@ impl PayloadSink for RequestWatch {
             if let Some(parser) = &mut watched.parser {
                 count_losses(&self.losses, parser);
             }
+            self.over.remember(id, std::mem::take(&mut watched.early));
             self.connections.remove(&id);
         }
     }
@@ -173,25 +183,38 @@ impl PayloadSink for RequestWatch {
     /// What the server's end tells is counted for the client's end too.
     fn withdrawn(&mut self, id: u64, server: u64) {
         let Some(client) = self.connections.remove(&id) else { return };
-        if let Some(watched) = self.connections.get_mut(&server) {
-            watched.client = Some(client.ends);
-            watched.flows = None;
+        let early = match self.connections.get_mut(&server) {
+            Some(watched) => {
+                watched.client = Some(client.ends.clone());
+                watched.flows = None;
+                watched.early.take()
+            }
+            None => self.over.take(server),
+        };
+        let mut flows = None;
+        let mut owner = Ends::of(&client.ends, None, &mut flows);
+        for exchange in early {
+            self.found.count(&mut owner, exchange, self.one_in);
         }
     }
 
     fn closed(&mut self, id: u64, _mono_ns: u64, is_reset: bool) {
         let Some(watched) = self.connections.remove(&id) else { return };
-        let Watched { ends, client, parser, skim, mut flows, .. } = watched;
+        let Watched { ends, client, parser, skim, mut flows, mut early, .. } = watched;
         let mut owner = Ends::of(&ends, client.as_ref(), &mut flows);
         if let Some(mut skim) = skim {
             skim.settle(&mut |skimmed| self.found.skim(&mut owner, skimmed));
         }
         if let Some(mut parser) = parser {
             let one_in = self.one_in;
-            let mut out = |exchange| self.found.count(&mut owner, exchange, one_in);
+            let mut out = |exchange| {
+                early.remember(&exchange);
+                self.found.count(&mut owner, exchange, one_in);
+            };
             parser.close(is_reset, &mut out);
             count_losses(&self.losses, &mut parser);
         }
+        self.over.remember(id, early);
     }
 }
 
@@ -260,14 +283,17 @@ impl Watched {
         one_in: u64,
         found: &mut Found,
     ) -> bool {
-        let Self { ends, client, parser, flows, .. } = self;
+        let Self { ends, client, parser, flows, early, .. } = self;
         let is_joined = parser.is_none() && position > 0;
         let parser = parser.get_or_insert_with(|| match is_joined {
             true => Connection::joined(ends.role).reading(&found.headers),
             false => Connection::new(ends.role).reading(&found.headers),
         });
         let mut owner = Ends::of(ends, client.as_ref(), flows);
-        let mut out = |exchange: Exchange| found.count(&mut owner, exchange, one_in);
+        let mut out = |exchange: Exchange| {
+            early.remember(&exchange);
+            found.count(&mut owner, exchange, one_in);
+        };
         if hole > 0 && !is_joined {
             let length = u32::try_from(hole).unwrap_or(u32::MAX);
             parser.feed(&Payload { length, bytes: &[], ..*payload }, &mut out);
