@@ -1,6 +1,10 @@
 //! What a test needs of the machine, and how it says that it was skipped.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Debian's own, which finds what Debian installs; another may come first in `PATH`.
+const PYTHON: &str = "/usr/bin/python3";
 
 /// Something that a privileged or heavy test cannot do without.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +17,8 @@ pub enum Need {
     Tun,
     /// A program in `PATH`.
     Program(&'static str),
+    /// A module that Debian's Python finds.
+    PythonModule(&'static str),
 }
 
 impl Need {
@@ -25,6 +31,9 @@ impl Need {
             }
             Self::Tun => (Path::new("/dev/net/tun").exists(), "needs /dev/net/tun".to_owned()),
             Self::Program(name) => (in_path(name), format!("needs the program {name}")),
+            Self::PythonModule(name) => {
+                (has_module(name), format!("needs {PYTHON} with its module {name}"))
+            }
         };
         (!met).then_some(reason)
     }
@@ -37,6 +46,12 @@ pub fn missing(test: &str, needs: &[Need]) -> bool {
         println!("skipped: {test}: {reason}");
     }
     reason.is_some()
+}
+
+fn has_module(name: &str) -> bool {
+    let find = format!("import {name}");
+    let found = Command::new(PYTHON).args(["-c", &find]).stderr(Stdio::null()).status();
+    found.is_ok_and(|status| status.success())
 }
 
 fn in_path(name: &str) -> bool {

@@ -209,6 +209,12 @@ impl Row<'_> {
         column.key(self.index).map(|key| values.value(key).to_owned()).unwrap_or_default()
     }
 
+    /// A column of bytes.
+    pub fn bytes(&self, name: &str) -> Option<&[u8]> {
+        let column = self.rows.column_by_name(name).expect("a column").as_binary::<i32>();
+        column.is_valid(self.index).then(|| column.value(self.index))
+    }
+
     /// An unsigned column's value, whatever its width.
     pub fn number(&self, name: &str) -> Option<u64> {
         let column = self.rows.column_by_name(name).expect("a column");

@@ -1,0 +1,232 @@
+//! nginx and its access log as the witness: HTTP/1 and HTTP/2, in clear and inside TLS, and nginx as
+//! a client of another server.
+
+use std::fs;
+use std::net::TcpStream;
+use std::time::Instant;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use weir_testkit::{Need, Running, wait_for};
+
+use crate::watch::{PATIENCE, Watch, lacks};
+use crate::witness::{Line, Log};
+
+/// Requests that one run of [`curl`] and [`go_away`] makes, and those of them that go further.
+const REQUESTS: usize = 50;
+const UPSTREAM_REQUESTS: usize = 10;
+
+/// Where a server listens.
+#[derive(Clone, Copy)]
+pub struct Ports {
+    pub clear: u64,
+    pub tls: u64,
+    pub h2c: u64,
+    upstream: u64,
+}
+
+pub struct Nginx {
+    pub ports: Ports,
+    running: Running,
+    _upstream: Running,
+}
+
+impl Nginx {
+    /// Starts nginx, with an odd server behind `/through/`.
+    pub fn start(watch: &Watch, first_port: u64) -> Self {
+        let ports = Ports {
+            clear: first_port,
+            tls: first_port + 1,
+            h2c: first_port + 2,
+            upstream: first_port + 3,
+        };
+        watch.certify();
+        let www = watch.folder.path().join("www");
+        fs::create_dir(&www).expect("a folder");
+        fs::write(www.join("large"), vec![b'a'; 1_000_000]).expect("a file");
+        fs::write(www.join("zipped"), "all the same ".repeat(5_000)).expect("a file");
+        let mut config = include_str!("nginx.conf").to_owned();
+        for (name, value) in [
+            ("FOLDER", watch.folder.path().display().to_string()),
+            ("ADDRESS", watch.address()),
+            ("CLEAR", ports.clear.to_string()),
+            ("TLS", ports.tls.to_string()),
+            ("H2C", ports.h2c.to_string()),
+            ("UPSTREAM", ports.upstream.to_string()),
+        ] {
+            config = config.replace(name, &value);
+        }
+        fs::write(watch.path("nginx.conf"), config).expect("a configuration");
+        let mut odd = watch.python("odd_server.py");
+        odd.args([&watch.address(), &ports.upstream.to_string(), &watch.path("upstream.log")]);
+        let upstream = watch.serve(&mut odd);
+        let mut nginx = watch.program("nginx");
+        nginx.args(["-c", &watch.path("nginx.conf"), "-e", "stderr"]);
+        let running = watch.lab.host(0).start(&mut nginx).expect("nginx starts");
+        let address = format!("{}:{}", watch.address(), ports.h2c);
+        wait_for("nginx to listen", Instant::now() + PATIENCE, || {
+            Ok(watch.lab.host(1).run(|| TcpStream::connect(&address))?.ok())
+        })
+        .expect("nginx listens");
+        Self { ports, running, _upstream: upstream }
+    }
+
+    /// Ends nginx, which ends its connections and its log, and compares.
+    pub fn judge(mut self, watch: &Watch, port: u64) -> Log {
+        self.running.signal(Signal::QUIT).expect("nginx is told to end");
+        self.running.wait(PATIENCE).expect("nginx ends");
+        let log = log(watch, port, port == self.ports.tls);
+        log.judge(watch, port);
+        log
+    }
+
+    /// The last of them takes longer than its client waited.
+    fn judge_upstream(&self, watch: &Watch) {
+        let log = watch.path("upstream.log");
+        wait_for("the last request upstream", Instant::now() + PATIENCE, || {
+            Ok((fs::read_to_string(&log)?.lines().count() >= UPSTREAM_REQUESTS).then_some(()))
+        })
+        .expect("all requests upstream");
+        Log::read(watch, "upstream.log", false).judge(watch, self.ports.upstream);
+    }
+}
+
+/// nginx's log of what came in at one port.
+pub fn log(watch: &Watch, port: u64, is_tls: bool) -> Log {
+    let text = fs::read_to_string(watch.path("log")).expect("a log");
+    let values = text.lines().map(|line| {
+        let line = line.replace("HTTP/2.0", "http/2").replace("HTTP/1", "http/1");
+        (serde_json::from_str::<Value>(&line).unwrap_or_else(|err| panic!("{err}: {line}")), line)
+    });
+    let at_port = values.filter(|(value, _)| value["port"].as_u64() == Some(port));
+    Log(at_port.map(|(value, line)| line_of(&value, &line, is_tls)).collect())
+}
+
+/// nginx tells the time to the end of the answer, in milliseconds of a clock that it reads once
+/// a round of its loop. So what it does within one round is not in it (storing and deleting files
+/// of megabytes takes some 10 ms, 100 ms are allowed), and what waits for another server, whose
+/// answer's beginning is all that it waits for, is right to 5 ms and 3 %.
+fn line_of(value: &Value, line: &str, is_tls: bool) -> Line {
+    let mut line = Line::of(line, is_tls);
+    let us = value["s"].as_f64().expect("a time") * 1e6;
+    line.us = Some(match line.key.path.ends_with("/slow") {
+        true => [(us * 0.97 - 5_000.0).max(0.0) as u64, (us * 1.03) as u64 + 5_000],
+        false => [0, us as u64 + 100_000],
+    });
+    line.outcome = "answered".to_owned();
+    // nginx's own word for a client that went away before its answer
+    if line.key.status == Some(499) {
+        line.key.status = None;
+        line.outcome = "unanswered".to_owned();
+        line.us = None;
+    }
+    line
+}
+
+/// Lets curl ask for everything: over one connection, or over one for each request, because curl
+/// 7.88 cannot use a connection again that speaks HTTP/2 in clear.
+fn curl(watch: &Watch, base: &str, version: &str, is_one_connection: bool) {
+    let mut command = None;
+    for (options, path) in requests(watch) {
+        let is_first = command.is_none();
+        let curl = command.get_or_insert_with(|| watch.program("curl"));
+        if !is_first {
+            curl.arg("--next");
+        }
+        curl.args(["-sS", "-k", version, "-o", "/dev/null"]).args(options);
+        curl.arg(format!("{base}{path}"));
+        if !is_one_connection {
+            watch.ask(curl);
+            command = None;
+        }
+    }
+    if let Some(curl) = &mut command {
+        watch.ask(curl);
+    }
+}
+
+/// What curl is told, and the path.
+fn requests(watch: &Watch) -> Vec<(Vec<String>, String)> {
+    let body = watch.path("body-to-send");
+    fs::write(&body, "GET / HTTP/1.1\r\n\r\n".repeat(25_000)).expect("a file");
+    let upload = format!("@{body}");
+    let mut requests = Vec::new();
+    let mut ask = |options: &[&str], path: &str| {
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        requests.push((options, path.to_owned()));
+    };
+    for n in 0..25 {
+        ask(&[], &format!("/items/{n}?key=secret"));
+    }
+    for path in ["/hello", "/none", "/moved", "/sorry", "/absent", "/large", "/hello"] {
+        ask(&[], path);
+    }
+    ask(&["-I"], "/large");
+    ask(&["-H", "If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT"], "/large");
+    ask(&["-r", "0-99"], "/large");
+    ask(&["--compressed"], "/zipped");
+    ask(&["-T", &body], "/stored/file");
+    ask(&["-T", &body, "-H", "Expect: 100-continue"], "/stored/file");
+    ask(&["-T", &body, "-H", "Transfer-Encoding: chunked"], "/stored/file");
+    ask(&["-X", "DELETE"], "/stored/file");
+    ask(&["--data-binary", &upload], "/through/upload");
+    ask(&[], "/through/chunks");
+    ask(&[], "/through/big?bytes=300000");
+    ask(&["-I"], "/through/head");
+    for ms in [40, 80, 120, 160, 200] {
+        ask(&[], &format!("/through/slow?ms={ms}"));
+    }
+    requests
+}
+
+/// A client that goes away while nginx waits for another server.
+fn go_away(watch: &Watch, base: &str, version: &str) {
+    let mut curl = watch.program("curl");
+    curl.args(["-sS", "-k", version, "-o", "/dev/null", "--max-time", "0.2"]);
+    curl.arg(format!("{base}/through/slow?ms=900"));
+    let output = watch.lab.host(1).run(|| curl.output()).expect("in the lab").expect("curl starts");
+    assert_eq!(output.status.code(), Some(28), "curl's word for having waited too long");
+}
+
+fn ask_nginx(first_port: u64, port_of: fn(Ports) -> u64, scheme: &str, version: &str) {
+    let watch = Watch::new();
+    let nginx = Nginx::start(&watch, first_port);
+    let port = port_of(nginx.ports);
+    let base = format!("{scheme}://{}:{port}", watch.address());
+    curl(&watch, &base, version, version != "--http2-prior-knowledge");
+    go_away(&watch, &base, version);
+    nginx.judge_upstream(&watch);
+    let log = nginx.judge(&watch, port);
+    assert_eq!(log.0.len(), REQUESTS);
+    watch.assert_lost_at_goodbyes(REQUESTS);
+}
+
+const NEEDS: [Need; 3] = [Need::Program("nginx"), Need::Program("curl"), Need::Program("openssl")];
+
+#[test]
+fn nginx_in_clear() {
+    if !lacks("nginx_in_clear", &NEEDS) {
+        ask_nginx(7100, |ports| ports.clear, "http", "--http1.1");
+    }
+}
+
+#[test]
+fn nginx_inside_tls() {
+    if !lacks("nginx_inside_tls", &NEEDS) {
+        ask_nginx(7110, |ports| ports.tls, "https", "--http1.1");
+    }
+}
+
+#[test]
+fn nginx_in_clear_http2() {
+    if !lacks("nginx_in_clear_http2", &NEEDS) {
+        ask_nginx(7120, |ports| ports.h2c, "http", "--http2-prior-knowledge");
+    }
+}
+
+#[test]
+fn nginx_inside_tls_http2() {
+    if !lacks("nginx_inside_tls_http2", &NEEDS) {
+        ask_nginx(7130, |ports| ports.tls, "https", "--http2");
+    }
+}

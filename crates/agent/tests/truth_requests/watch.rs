@@ -1,0 +1,257 @@
+//! A lab under the eyes of a whole agent: its rows as counts by request.
+//!
+//! Owns start and end of probes and agent, the programs that are watched, and the reading of rows.
+//! Judges nothing.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use weir_agent::probes::{Collector, Options, PayloadOptions, Processes};
+use weir_agent::{Agent, AgentHandle};
+use weir_model::Sketch;
+use weir_schema::Table;
+use weir_testkit::{Lab, Need, Running, missing, run, scratch_dir};
+
+use crate::common::{self, Row, Server, lock, wait_for};
+
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The programs that tests start. They run under names of their own, and only those names are read:
+/// what else speaks HTTP on this machine is neither in the rows nor in the losses.
+const PROGRAMS: [&str; 8] =
+    ["python3", "nginx", "curl", "h2load", "nghttp", "node", "go", "openssl"];
+const PREFIX: &str = "t9-";
+
+/// What makes two requests one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    pub protocol: String,
+    pub is_tls: bool,
+    pub method: String,
+    /// With `{id}` for what identifies single things.
+    pub path: String,
+    pub status: Option<u64>,
+    pub grpc_status: Option<u64>,
+}
+
+/// What was counted of one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    pub requests: u64,
+    pub errors: u64,
+    pub unanswered: u64,
+    pub aborted: u64,
+    /// Those whose answer began.
+    pub responses: u64,
+}
+
+/// The latencies of one, in microseconds.
+#[derive(Clone, Debug, Default)]
+pub struct Latency {
+    pub sum: u64,
+    pub min: Option<u64>,
+    pub max: Option<u64>,
+    pub sketch: Sketch,
+}
+
+/// All requests of one server by one end.
+pub type Told = BTreeMap<Key, (Count, Latency)>;
+
+/// Whether the machine lacks what every one of these tests needs, or `others`.
+pub fn lacks(test: &str, others: &[Need]) -> bool {
+    let always = [Need::Root, Need::Btf, Need::Program("ip"), Need::Program("python3")];
+    missing(test, &[&always[..], others].concat())
+}
+
+/// Hosts with an agent that sees them all; the first is the servers', the second the clients'.
+pub struct Watch {
+    pub lab: Lab,
+    pub folder: TempDir,
+    rows: Server,
+    agent: Option<AgentHandle>,
+}
+
+impl Watch {
+    pub fn new() -> Self {
+        Self::with(PayloadOptions::default())
+    }
+
+    pub fn with(payload: PayloadOptions) -> Self {
+        let lab = Lab::new(2).expect("a lab");
+        let folder = scratch_dir().expect("a folder");
+        let names = PROGRAMS.iter().map(|name| format!("{PREFIX}{name}"));
+        let processes = Processes::Only(names.collect());
+        let payload = PayloadOptions { is_on: true, processes, ..payload };
+        let options = Options { payload, ..Options::default() };
+        let collector = Collector::start(options).expect("the probes start");
+        let rows = Server::default();
+        let agent = Agent::new(common::options(folder.path()), collector, Arc::new(rows.clone()));
+        let agent = agent.start().expect("the agent starts");
+        for name in PROGRAMS {
+            if let Some(program) = find(name) {
+                let link = folder.path().join(format!("{PREFIX}{name}"));
+                symlink(program, link).expect("a link to a program");
+            }
+        }
+        Self { lab, folder, rows, agent: Some(agent) }
+    }
+
+    pub fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// A program under the name by which it is watched.
+    pub fn program(&self, name: &str) -> Command {
+        Command::new(self.folder.path().join(format!("{PREFIX}{name}")))
+    }
+
+    /// A script of this folder.
+    pub fn python(&self, script: &str) -> Command {
+        let mut python = self.program("python3");
+        python.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/truth_requests").join(script));
+        python
+    }
+
+    /// The address of the servers' host.
+    pub fn address(&self) -> String {
+        self.lab.host(0).ipv4.to_string()
+    }
+
+    /// Starts a server and waits until it says that it listens.
+    pub fn serve(&self, command: &mut Command) -> Running {
+        let mut server = self.lab.host(0).start(command).expect("the server starts");
+        server.line_after("up", PATIENCE).expect("the server listens");
+        server
+    }
+
+    /// Runs a client to its end, which is to be well, and gives what it printed.
+    pub fn ask(&self, command: &mut Command) -> String {
+        let output = self.lab.host(1).run(|| command.output()).expect("in the lab");
+        let output = output.expect("the client starts");
+        let [said, complaint] =
+            [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        assert!(output.status.success(), "{command:?}: {}: {said}{complaint}", output.status);
+        said
+    }
+
+    /// A certificate and its key.
+    pub fn certify(&self) -> (String, String) {
+        let (cert, key) = (self.path("cert"), self.path("key"));
+        let how = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost";
+        let mut args: Vec<_> = how.split(' ').collect();
+        args.extend(["-out", &cert, "-keyout", &key]);
+        run("openssl", &args).expect("openssl makes a certificate");
+        (cert, key)
+    }
+
+    /// Returns once all that happened before is in the rows: payload is told in its order, windows
+    /// come in theirs and whole.
+    pub fn settle(&self) {
+        let port: u64 = self.ask(&mut self.python("mark.py")).trim().parse().expect("a port");
+        wait_for("the mark to be told", || (self.requests(port) >= 2).then_some(()));
+    }
+
+    /// Requests to a server's port, as both ends counted them.
+    pub fn requests(&self, port: u64) -> u64 {
+        let ends = ["incoming", "outgoing"];
+        let told = ends.iter().flat_map(|direction| self.told(direction, port));
+        told.map(|(_, (count, _))| count.requests).sum()
+    }
+
+    /// What the rows say of requests to a server's port.
+    pub fn told(&self, direction: &str, port: u64) -> Told {
+        let server = if direction == "incoming" { "local_port" } else { "remote_port" };
+        let is_it =
+            |row: &Row<'_>| row.text("direction") == direction && row.number(server) == Some(port);
+        let mut told = Told::new();
+        for row in self.rows.rows_of(Table::L7Flows, is_it) {
+            add(&mut told, &row.get());
+        }
+        told
+    }
+
+    /// What the agent and the payload probe said they lost so far, by component and reason.
+    pub fn lost(&self) -> BTreeMap<(String, String), u64> {
+        let mut lost = BTreeMap::new();
+        for batch in &lock(&self.rows.0).taken {
+            for loss in &batch.header.losses {
+                let key = (loss.component.clone(), loss.reason.clone());
+                if ["l7", "probe_l7"].contains(&&*loss.component) {
+                    *lost.entry(key).or_default() += loss.count;
+                }
+            }
+        }
+        lost
+    }
+}
+
+impl Watch {
+    /// Nothing was lost but what a connection of HTTP/2 says last. A client says goodbye and
+    /// closes; the server reads both in one call, and the kernel counts the end as a byte.
+    pub fn assert_lost_at_goodbyes(&self, connections: usize) {
+        let mut lost = self.lost();
+        let cut = lost.remove(&("l7".to_owned(), "cut".to_owned())).unwrap_or(0);
+        assert_eq!(lost, [].into(), "all was understood");
+        assert!(cut <= connections as u64, "{cut} of {connections} connections");
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(agent) = self.agent.take() {
+            agent.stop();
+        }
+    }
+}
+
+fn add(told: &mut Told, row: &Row<'_>) {
+    let number = |name: &str| row.number(name).unwrap_or(0);
+    let status = row.number("status");
+    for class in 1..=5 {
+        let is_it = status.is_some_and(|status| status / 100 == class);
+        let expected = if is_it { number("requests") } else { 0 };
+        assert_eq!(number(&format!("status_{class}xx")), expected, "{status:?} of class {class}");
+    }
+    let key = Key {
+        protocol: row.text("protocol"),
+        is_tls: row.text("encryption") == "tls",
+        method: row.text("method"),
+        path: row.text("path"),
+        status,
+        grpc_status: row.number("grpc_status"),
+    };
+    let (count, latency) = told.entry(key).or_default();
+    count.requests += number("requests");
+    count.errors += number("errors");
+    count.unanswered += number("unanswered");
+    count.aborted += number("aborted");
+    count.responses += number("response_samples");
+    latency.sum += number("response_us_sum");
+    let least = [latency.min, row.number("response_us_min")];
+    latency.min = least.into_iter().flatten().min();
+    latency.max = latency.max.max(row.number("response_us_max"));
+    if let Some(bytes) = row.bytes("response_sketch") {
+        latency.sketch.merge(&Sketch::decode(bytes).expect("a sketch"));
+    }
+}
+
+/// Debian's own interpreter comes first: it has Debian's libraries.
+fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders = [PathBuf::from("/usr/bin")].into_iter().chain(std::env::split_paths(&path));
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// Looks again until `judge` is content, and says what it said last if it never is.
+pub fn in_time(mut judge: impl FnMut() -> Result<(), String>) {
+    let deadline = Instant::now() + Duration::from_secs(8);
+    while let Err(why) = judge() {
+        assert!(Instant::now() < deadline, "{why}");
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+}
