@@ -11,7 +11,7 @@ use rustix::thread::gettid;
 
 /// Of so many exchanges at least one is read, however busy: fewer would say little of paths.
 const ONE_IN_MAX: u64 = 64;
-/// More than an exchange that is read costs, so that reading more is never regretted at once.
+/// More than reading an exchange costs, so that reading more is never regretted at once.
 const EXCHANGE_COST_MAX: Duration = Duration::from_micros(20);
 
 /// Run time of the agent's threads.
@@ -72,18 +72,20 @@ impl Throttle {
     /// Of how many exchanges one is to be read in the next window.
     ///
     /// Past the limit fewer are read, at once by as much as the limit is passed. Twice as many are
-    /// read again when that cannot pass it.
+    /// read again when that cannot pass it. What reading has little to do with, reading less does
+    /// not help.
     pub fn after(&mut self, load: &Load) -> u64 {
         let limit = load.took * self.cpu_max_percent / 100;
-        if load.used > limit {
+        let read = u32::try_from(load.read).unwrap_or(u32::MAX);
+        let reading = EXCHANGE_COST_MAX.saturating_mul(read).min(load.used);
+        let is_little = reading <= limit / 10;
+        if load.used > limit && !is_little {
             let times = load.used.as_nanos().div_ceil(limit.as_nanos().max(1));
             let times = u64::try_from(times).unwrap_or(ONE_IN_MAX).clamp(2, ONE_IN_MAX);
             self.one_in = (self.one_in * times.next_power_of_two()).min(ONE_IN_MAX);
             return self.one_in;
         }
-        let read = u32::try_from(load.read).unwrap_or(u32::MAX);
-        let more = EXCHANGE_COST_MAX.saturating_mul(read).min(load.used);
-        if load.used + more <= limit {
+        if load.used + reading <= limit || is_little {
             self.one_in = (self.one_in / 2).max(1);
         }
         self.one_in
@@ -115,7 +117,9 @@ mod tests {
         check(50, &[(130, 100_000, 4), (40, 25_000, 4), (25, 25_000, 2), (26, 50_000, 2)]);
         // nothing left to read: it recovers although the rest of the agent needs most of the limit
         check(2, &[(90, 100_000, 64), (2, 0, 32), (2, 0, 16), (2, 0, 8)]);
-        check(2, &[(3, 10, 2), (1, 10, 1), (1, 10, 1)]);
+        check(2, &[(90, 100_000, 64), (5, 0, 32), (5, 90, 16), (5, 1_500, 64)]);
+        // what is too much has other causes
+        check(2, &[(3, 10, 1), (90, 90, 1)]);
     }
 
     #[test]

@@ -325,14 +325,11 @@ impl<S: RecordSource> Watcher<S> {
         counters.requests_read.fetch_add(requests.read, Relaxed);
         counters.requests_sampled.fetch_add(requests.unread, Relaxed);
         let before = counters.requests_one_in.swap(one_in, Relaxed).max(1);
-        if before != one_in {
-            let cpu_max_percent = self.options.cpu_max_percent;
-            tracing::info!(
-                one_in,
-                used_percent = load.percent(),
-                cpu_max_percent,
-                "the share of requests that is read has changed"
-            );
+        let (used_percent, cpu_max_percent) = (load.percent(), self.options.cpu_max_percent);
+        if before == 1 && one_in > 1 {
+            tracing::info!(one_in, used_percent, cpu_max_percent, "requests are sampled");
+        } else if before > 1 && one_in == 1 {
+            tracing::info!(used_percent, cpu_max_percent, "every request is read again");
         }
     }
 
