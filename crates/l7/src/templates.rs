@@ -48,6 +48,8 @@ struct Service {
     /// Paths that are their own templates.
     literals: HashMap<Arc<str>, (), FixedState>,
     count: usize,
+    /// Asked for since the last window's end.
+    is_used: bool,
 }
 
 /// What follows one beginning of a path.
@@ -80,6 +82,7 @@ impl<K: Hash + Eq + Clone> Templates<K> {
             None if is_full => return self.other.clone(),
             None => self.services.entry(service.clone()).or_default(),
         };
+        state.is_used = true;
         let before = state.count;
         let template = match path.strip_prefix('/').filter(|_| protocol != L7Protocol::Grpc) {
             Some(segments) => state
@@ -91,10 +94,14 @@ impl<K: Hash + Eq + Clone> Templates<K> {
         template.unwrap_or_else(|| self.other.clone())
     }
 
-    /// Forgets the services that are not to be kept, and with them what was learnt of them.
-    pub fn retain(&mut self, mut keep: impl FnMut(&K) -> bool) {
-        self.services.retain(|service, _| keep(service));
-        self.count = self.services.values().map(|state| state.count).sum();
+    /// Ends a stretch of time. If there is no more room, the services that were not asked for in
+    /// it are forgotten, and with them what was learnt of them.
+    pub fn end_window(&mut self) {
+        if self.count >= TEMPLATES_MAX {
+            self.services.retain(|_, state| state.is_used);
+            self.count = self.services.values().map(|state| state.count).sum();
+        }
+        self.services.values_mut().for_each(|state| state.is_used = false);
     }
 
     /// How many templates there are.

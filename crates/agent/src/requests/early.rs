@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use weir_l7::Skimmed;
 use weir_model::Exchange;
 
 /// Exchanges that are remembered of one connection; those after them are not counted at the
@@ -18,26 +19,42 @@ const CONNECTIONS_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub struct Early {
     exchanges: Vec<Exchange>,
+    skimmed: Vec<Skimmed>,
     is_late: bool,
 }
 
 impl Early {
     pub fn remember(&mut self, exchange: &Exchange) {
-        if !self.is_late && self.exchanges.len() < EXCHANGES_MAX {
+        if self.has_room() {
             self.exchanges.push(exchange.clone());
         }
     }
 
+    /// The same of one that is not read.
+    pub fn remember_skimmed(&mut self, skimmed: Skimmed) {
+        if self.has_room() {
+            self.skimmed.push(skimmed);
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        !self.is_late && self.exchanges.len() + self.skimmed.len() < EXCHANGES_MAX
+    }
+
+    fn is_empty(&self) -> bool {
+        self.exchanges.is_empty() && self.skimmed.is_empty()
+    }
+
     /// Its client is not on this host, or would have been told of.
     pub fn forget(&mut self) {
-        *self = Self { exchanges: Vec::new(), is_late: true };
+        *self = Self { is_late: true, ..Self::default() };
     }
 
     /// Its client is known: what there was until now is to be counted there, the rest will be.
-    pub fn take(&mut self) -> Vec<Exchange> {
-        let exchanges = std::mem::take(&mut self.exchanges);
+    pub fn take(&mut self) -> (Vec<Exchange>, Vec<Skimmed>) {
+        let Self { exchanges, skimmed, .. } = std::mem::take(self);
         self.forget();
-        exchanges
+        (exchanges, skimmed)
     }
 }
 
@@ -47,7 +64,7 @@ pub struct Over(VecDeque<(u64, Early)>);
 
 impl Over {
     pub fn remember(&mut self, id: u64, early: Early) {
-        if early.exchanges.is_empty() {
+        if early.is_empty() {
             return;
         }
         if self.0.len() >= CONNECTIONS_MAX {
@@ -56,7 +73,7 @@ impl Over {
         self.0.push_back((id, early));
     }
 
-    pub fn take(&mut self, id: u64) -> Vec<Exchange> {
+    pub fn take(&mut self, id: u64) -> (Vec<Exchange>, Vec<Skimmed>) {
         let at = self.0.iter().position(|(known, _)| *known == id);
         let found = at.and_then(|at| self.0.remove(at));
         found.map(|(_, mut early)| early.take()).unwrap_or_default()
@@ -94,10 +111,10 @@ mod tests {
         for status in 200..210 {
             early.remember(&exchange(status));
         }
-        let statuses: Vec<_> = early.take().into_iter().filter_map(|e| e.status).collect();
+        let statuses: Vec<_> = early.take().0.into_iter().filter_map(|e| e.status).collect();
         assert_eq!(statuses, [200, 201, 202, 203]);
         early.remember(&exchange(200));
-        assert!(early.take().is_empty(), "its client is known");
+        assert!(early.take().0.is_empty(), "its client is known");
     }
 
     #[test]
@@ -108,9 +125,9 @@ mod tests {
             early.remember(&exchange(200));
             over.remember(id, early);
         }
-        assert!(over.take(0).is_empty(), "the oldest had to go");
-        assert_eq!(over.take(1).len(), 1);
-        assert!(over.take(1).is_empty());
+        assert!(over.take(0).0.is_empty(), "the oldest had to go");
+        assert_eq!(over.take(1).0.len(), 1);
+        assert!(over.take(1).0.is_empty());
         over.remember(2000, Early::default());
         assert_eq!(over.0.len(), CONNECTIONS_MAX - 1, "of nothing nothing is remembered");
     }

@@ -136,6 +136,7 @@ impl RequestWatch {
             count_losses(&self.losses, parser);
         }
         self.found.window += 1;
+        self.found.templates.end_window();
         let requests = self.found.table.take();
         self.losses.add(LossKind::Discarded, "l7", "rows_max", requests.folded);
         self.losses.add(LossKind::Sampled, "l7", "cpu_max", requests.unread);
@@ -193,9 +194,11 @@ impl PayloadSink for RequestWatch {
         };
         let mut flows = None;
         let mut owner = Ends::of(&client.ends, None, &mut flows);
-        for exchange in early {
+        let (exchanges, skimmed) = early;
+        for exchange in exchanges {
             self.found.count(&mut owner, exchange, self.one_in);
         }
+        skimmed.into_iter().for_each(|skimmed| self.found.skim(&mut owner, skimmed));
     }
 
     fn closed(&mut self, id: u64, _mono_ns: u64, is_reset: bool) {
@@ -203,7 +206,10 @@ impl PayloadSink for RequestWatch {
         let Watched { ends, client, parser, skim, mut flows, mut early, .. } = watched;
         let mut owner = Ends::of(&ends, client.as_ref(), &mut flows);
         if let Some(mut skim) = skim {
-            skim.settle(&mut |skimmed| self.found.skim(&mut owner, skimmed));
+            skim.settle(&mut |skimmed| {
+                early.remember_skimmed(skimmed);
+                self.found.skim(&mut owner, skimmed);
+            });
         }
         if let Some(mut parser) = parser {
             let one_in = self.one_in;
@@ -267,10 +273,13 @@ impl Watched {
 
     /// Counts; says whether nothing more will come of the connection.
     fn skim(&mut self, payload: &Payload<'_>, found: &mut Found) -> bool {
-        let Some(skim) = &mut self.skim else { return false };
-        tell_role(&mut self.ends, skim.request_way());
-        let mut owner = Ends::of(&self.ends, self.client.as_ref(), &mut self.flows);
-        skim.feed(payload, &mut |skimmed| found.skim(&mut owner, skimmed));
+        let Self { ends, client, skim: Some(skim), flows, early, .. } = self else { return false };
+        tell_role(ends, skim.request_way());
+        let mut owner = Ends::of(ends, client.as_ref(), flows);
+        skim.feed(payload, &mut |skimmed| {
+            early.remember_skimmed(skimmed);
+            found.skim(&mut owner, skimmed);
+        });
         skim.is_ended()
     }
 

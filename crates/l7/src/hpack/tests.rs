@@ -120,3 +120,39 @@ fn a_block_cut_short_gives_what_is_whole() {
         assert_eq!(fields(&mut Decoder::new(), bad, false), Err(Malformed), "{bad}");
     }
 }
+
+#[test]
+fn long_values_are_cut_and_the_block_goes_on() {
+    // `:path` without indexing, 5,000 bytes long, and `:method: GET`
+    let mut block = vec![0x04, 0x7f, 0x89, 0x26];
+    block.extend([b'a'; 5_000]);
+    block.push(0x82);
+    let mut found = Vec::new();
+    let mut decoder = Decoder::new();
+    let read = decoder.decode(Headers::standard(), &block, false, &mut |name, value| {
+        found.push((name, value.len()));
+    });
+    assert_eq!(read, Ok(()));
+    assert_eq!(found, [(Name::Path, VALUE_BYTES_MAX), (Name::Method, 3)]);
+}
+
+#[test]
+fn headers_of_the_list_are_read_and_kept_and_no_others() {
+    let headers = Headers::new(&["x-id", "user-agent"]).expect("a list");
+    let mut decoder = Decoder::new();
+    let mut read = |block: &[u8]| {
+        let mut found = Vec::new();
+        let done = decoder.decode(&headers, block, false, &mut |name, value| {
+            found.push(format!("{name:?}={}", String::from_utf8_lossy(value)));
+        });
+        assert_eq!(done, Ok(()));
+        found.join(" ")
+    };
+    // literal with indexing: a name of its own, one of the static table (58), `cookie` (32), and
+    // what is not asked for
+    assert_eq!(read(b"\x40\x04x-id\x03abc"), "Header(0)=abc");
+    assert_eq!(read(b"\x7a\x04curl\x60\x06secret"), "Header(1)=curl Other=");
+    assert_eq!(read(b"\x40\x0btraceparent\x01x"), "Other=");
+    // the dynamic table: the newest is 62
+    assert_eq!(read(&[0xc1, 0xc0, 0xbf, 0xbe]), "Header(0)=abc Header(1)=curl Other= Other=");
+}

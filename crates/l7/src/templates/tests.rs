@@ -127,9 +127,19 @@ fn all_services_together_have_a_bounded_number() {
     assert_eq!(templates.len(), TEMPLATES_MAX);
     assert_eq!(&*templates.fold(&1000, L7Protocol::Http11, "/new"), OTHER);
     assert!(templates.services.len() <= TEMPLATES_MAX);
-    templates.retain(|service| *service != 0);
-    assert_eq!(templates.len(), TEMPLATES_MAX - TEMPLATES_PER_SERVICE_MAX);
+
+    templates.end_window();
+    assert_eq!(templates.len(), TEMPLATES_MAX, "all of them were asked for");
+    for service in 0..7 {
+        templates.fold(&service, L7Protocol::Http11, &distinct(0));
+    }
+    templates.end_window();
+    assert_eq!(templates.len(), 7 * TEMPLATES_PER_SERVICE_MAX, "the others make room");
     assert_eq!(&*templates.fold(&1000, L7Protocol::Http11, "/new"), "/new");
+    templates.end_window();
+    templates.end_window();
+    assert_eq!(&*templates.fold(&1, L7Protocol::Http11, &distinct(1)), distinct(1));
+    assert_eq!(templates.len(), 7 * TEMPLATES_PER_SERVICE_MAX + 1, "where there is room all stay");
 }
 
 #[test]
