@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{OwnedRow, PayloadEvent, Script, Server, end, lock, options, record, wait_for};
-use weir_agent::Agent;
+use weir_agent::{Agent, AgentOptions, Headers};
 use weir_model::{L7Ends, Netns, Process, Role, Way};
 use weir_schema::Table;
 
@@ -27,13 +27,23 @@ fn passed(id: u64, way: Way, mono_ms: u64, text: &str) -> PayloadEvent {
 
 /// Plays the events in one window, and gives the rows of requests and of samples.
 fn played(events: Vec<PayloadEvent>, expected: usize) -> (Vec<OwnedRow>, Vec<OwnedRow>) {
+    played_with(events, expected, |_| {})
+}
+
+fn played_with(
+    events: Vec<PayloadEvent>,
+    expected: usize,
+    change: impl FnOnce(&mut AgentOptions),
+) -> (Vec<OwnedRow>, Vec<OwnedRow>) {
     let dir = tempfile::tempdir().expect("a directory");
     let (script, server) = (Script::default(), Server::default());
     // a flow of their own makes these addresses this host's
     script.play(record(Role::Server, "10.0.0.2:80", "198.51.100.9:0", "nginx", 1));
     script.play(record(Role::Client, "10.0.0.1:0", "198.51.100.9:443", "curl", 1));
     lock(&script.0).payload = events;
-    let agent = Agent::new(options(dir.path()), script, Arc::new(server.clone()));
+    let mut options = options(dir.path());
+    change(&mut options);
+    let agent = Agent::new(options, script, Arc::new(server.clone()));
     let agent = agent.start().expect("started");
     let rows = |table| server.rows_of(table, |_| true);
     wait_for("the rows", || (rows(Table::L7Flows).len() >= expected).then_some(()));
@@ -146,4 +156,31 @@ fn a_request_that_died_with_its_connection_is_counted() {
             .map(|name| row.number(name)),
         [None, Some(1), Some(1), Some(1), Some(0)]
     );
+}
+
+#[test]
+fn of_headers_only_those_of_the_list_are_kept() {
+    const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let told = |list: &[&str]| {
+        let client = ends(Role::Client, "10.0.0.1:5000", "198.51.100.1:80", "curl");
+        let head = format!(
+            "POST /orders HTTP/1.1\r\nHost: a\r\nX-Request-Id: r-7\r\nCookie: session=1\r\n\
+             traceparent: 00-{ID}-00f067aa0ba902b7-01\r\nUser-Agent: curl/8\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        let events = vec![
+            PayloadEvent::Opened(3, client),
+            passed(3, Way::Sent, 1_000, &head),
+            passed(3, Way::Received, 1_001, "HTTP/1.1 204 No Content\r\nX-Request-Id: s\r\n\r\n"),
+        ];
+        let headers = Headers::new(list).expect("a list");
+        let (_, samples) = played_with(events, 1, |options| options.headers = headers);
+        let row = samples[0].get();
+        (row.text("trace_id"), row.text("headers"))
+    };
+    let texts = |id: &str, headers: &str| (id.to_owned(), headers.to_owned());
+    assert_eq!(told(&["traceparent"]), texts(ID, ""), "the default");
+    assert_eq!(told(&[]), texts("", ""));
+    let lines = "x-request-id: r-7\nuser-agent: curl/8";
+    assert_eq!(told(&["user-agent", "X-Request-Id"]), texts("", lines));
 }

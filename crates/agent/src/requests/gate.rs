@@ -100,11 +100,76 @@ impl PayloadSink for Gate<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::net::SocketAddr;
+    use std::os::unix::fs::MetadataExt;
+
+    use weir_identity::OwnersLimits;
+    use weir_model::{Endpoint, Netns, Role};
+
     use super::*;
+
+    const ID: &str = "3f9a0b7c5d2e4f6188a7b6c5d4e3f2011020304050607080910aabbccddeeff0";
+
+    #[derive(Default)]
+    struct Opened(Vec<u64>);
+
+    impl PayloadSink for Opened {
+        fn opened(&mut self, id: u64, _: L7Ends) {
+            self.0.push(id);
+        }
+        fn payload(&mut self, _: u64, _: u64, _: &Payload<'_>) {}
+        fn closed(&mut self, _: u64, _: u64, _: bool) {}
+        fn withdrawn(&mut self, _: u64, _: u64) {}
+    }
+
+    fn ends(cgroup_id: Option<u64>) -> L7Ends {
+        let end = || Endpoint::from("10.0.0.1:80".parse::<SocketAddr>().unwrap());
+        L7Ends {
+            role: Role::Server,
+            local: end(),
+            remote: end(),
+            netns: Netns(1),
+            cgroup_id,
+            process: None,
+            is_tls: false,
+        }
+    }
+
+    #[test]
+    fn connections_of_named_containers_and_unknown_ones_are_shut_out() {
+        let root = tempfile::tempdir().expect("a directory");
+        let (proc_root, groups) = (root.path().join("proc"), root.path().join("groups"));
+        fs::create_dir_all(proc_root.join("self")).expect("self");
+        let mounts = format!("cgroup2 {} cgroup2 rw 0 0\n", groups.display());
+        fs::write(proc_root.join("self/mounts"), mounts).expect("mounts");
+        let group = |path: &str| {
+            fs::create_dir_all(groups.join(path)).expect("group");
+            fs::metadata(groups.join(path)).expect("metadata").ino()
+        };
+        let docker = group(&format!("system.slice/docker-{ID}.scope"));
+        let (lxc, unit) = (group("lxc.payload.web-1"), group("system.slice/ssh.service"));
+        let mut owners = Owners::new(&proc_root, OwnersLimits::default());
+        let mut pass = |names: &[&str]| {
+            let names = ContainerNames(names.iter().map(|name| (*name).to_owned()).collect());
+            let mut sink = Opened::default();
+            let shut = Shut::default();
+            let mut gate =
+                Gate { names: &names, owners: &mut owners, sink: &mut sink, now_ms: 0, shut };
+            for (id, cgroup) in [(1, Some(docker)), (2, Some(lxc)), (3, Some(unit)), (4, None)] {
+                gate.opened(id, ends(cgroup));
+            }
+            let Shut { connections, cgroups, unknown } = gate.shut;
+            (sink.0, connections, cgroups, unknown)
+        };
+        assert_eq!(pass(&[]), (vec![1, 2, 3, 4], vec![], vec![], 0));
+        assert_eq!(pass(&[&ID[..12]]), (vec![2, 3], vec![1, 4], vec![docker], 1));
+        assert_eq!(pass(&["web-1"]), (vec![1, 3], vec![2, 4], vec![lxc], 1));
+        assert_eq!(pass(&["web-1", ID]), (vec![3], vec![1, 2, 4], vec![docker, lxc], 1));
+    }
 
     #[test]
     fn containers_are_named_in_full_or_by_the_beginning_of_an_id() {
-        const ID: &str = "3f9a0b7c5d2e4f6188a7b6c5d4e3f2011020304050607080910aabbccddeeff0";
         let has = |name: &str, container| ContainerNames(vec![name.to_owned()]).has(container);
         assert!(has(ID, ID) && has(&ID[..12], ID) && has(&ID[..40], ID) && has("web-1", "web-1"));
         assert!(!has(&ID[..11], ID), "too short to be meant");
