@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use weir_l7::{Connection, Templates};
+use weir_l7::{Connection, Skim, Templates};
 use weir_model::{L7Protocol, Payload, Role, Way};
 
 /// Exchanges for one figure; the best of so many rounds is told.
@@ -122,6 +122,29 @@ fn http2() {
     });
 }
 
+/// The same heads as usual ones are, of exchanges that are not read.
+fn skimmed() {
+    let asked = format!("GET /api/v1/users/4711/orders HTTP/1.1\r\nA: {}\r\n\r\n", "x".repeat(150));
+    let answered = format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\n", "x".repeat(900));
+    let best = (0..ROUNDS).map(|_| {
+        let mut skim = Skim::new(Way::Sent);
+        let mut exchanges = 0;
+        let began = Instant::now();
+        for (way, text) in [(Way::Sent, &asked), (Way::Received, &answered)].repeat(BATCH * BATCHES)
+        {
+            let bytes = black_box(text.as_bytes());
+            let payload = Payload { way, mono_ns: 1, length: bytes.len() as u32, bytes };
+            skim.feed(&payload, &mut |skimmed| {
+                black_box(skimmed);
+                exchanges += 1;
+            });
+        }
+        assert_eq!(exchanges, BATCHES * BATCH);
+        began.elapsed().as_nanos() as f64 / exchanges as f64
+    });
+    println!("{:<48} {:7.0} ns an exchange", "HTTP/1, skimmed", best.fold(f64::MAX, f64::min));
+}
+
 fn templates() {
     let paths: Vec<String> =
         (0..BATCH * BATCHES).map(|i| format!("/api/v1/users/{i}/orders/{}", i % 97)).collect();
@@ -138,6 +161,7 @@ fn templates() {
 
 fn main() {
     http1();
+    skimmed();
     http2();
     templates();
 }
