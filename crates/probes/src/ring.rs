@@ -94,6 +94,13 @@ impl Ring {
         Ok(Self { consumer, producer, page_bytes, data_bytes, epoll })
     }
 
+    /// Has [`Self::wait`] end whenever this becomes ready to be read, too.
+    pub(crate) fn wake_by(&self, other: &OwnedFd) -> Result<(), ProbeError> {
+        let edges = epoll::EventFlags::IN | epoll::EventFlags::ET;
+        epoll::add(&self.epoll, other, epoll::EventData::new_u64(1), edges)
+            .map_err(|err| ProbeError::io("cannot wait for what wakes", err))
+    }
+
     pub(crate) fn bytes(&self) -> u64 {
         self.data_bytes as u64
     }

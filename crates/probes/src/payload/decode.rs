@@ -18,7 +18,7 @@ unsafe impl Plain for raw::payload_passed {}
 // SAFETY: as above.
 unsafe impl Plain for raw::payload_closed {}
 // SAFETY: as above.
-unsafe impl Plain for raw::payload_tls {}
+unsafe impl Plain for raw::payload_process {}
 
 /// What one record says.
 #[derive(Debug, PartialEq)]
@@ -26,8 +26,11 @@ pub(crate) enum Event<'a> {
     Opened(u64, L7Ends),
     Passed(u64, u64, Payload<'a>),
     Closed(Closed),
-    /// A process speaks TLS.
-    Tls(u32),
+    /// The process has just begun, with a program that was never seen, or else speaks TLS.
+    Process {
+        pid: u32,
+        is_new: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +57,10 @@ impl Decoder {
             raw::PAYLOAD_PASSED => passed(bytes),
             raw::PAYLOAD_OPENED => self.opened(&read(bytes)?),
             raw::PAYLOAD_CLOSED => Some(closed(&read(bytes)?)),
-            raw::PAYLOAD_TLS => Some(Event::Tls(read::<raw::payload_tls>(bytes)?.tgid)),
+            raw::PAYLOAD_PROCESS => {
+                let record: raw::payload_process = read(bytes)?;
+                Some(Event::Process { pid: record.tgid, is_new: record.is_new != 0 })
+            }
             _ => None,
         }
     }

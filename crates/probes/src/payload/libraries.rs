@@ -1,215 +1,138 @@
-//! Attaching to TLS libraries: which files hold one, and which of their functions are hooked.
+//! Attaching to what a [`Finder`] finds: the hooks in user space.
 //!
-//! Owns the hooks in user space. Files are looked for when the probe starts, and in a process when it
-//! begins to speak TLS, because then its library is loaded, whenever and however that happened. A
-//! hook is in the file: it serves every process that uses it, in whatever container, those that
+//! A hook is in the file: it serves every process that uses it, in whatever container, those that
 //! start later too.
 
-use std::collections::HashSet;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
 
 use libbpf_rs::{Link, ProgramMut, UprobeOpts};
+use rustix::event::{EventfdFlags, eventfd};
 
+use super::finder::{Finder, Found, Function, Program};
 use super::skel::PayloadProgs;
-use super::symbols;
+use crate::error::ProbeError;
 
 /// Where the kernel says that it can hook functions of user space.
 const UPROBES: &str = "/sys/bus/event_source/devices/uprobe";
-
-/// Where distributions put libraries. Those of containers are found in their processes.
-const FOLDERS: [&str; 6] = [
-    "/usr/lib/x86_64-linux-gnu",
-    "/usr/lib/aarch64-linux-gnu",
-    "/usr/lib64",
-    "/usr/lib",
-    "/usr/local/lib64",
-    "/usr/local/lib",
-];
-
-/// Files that are looked into; of more, nothing is read.
-const FILES_MAX: usize = 4096;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    Read,
-    Write,
-}
-
-/// How a function says how many bytes it passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Length {
-    Returned,
-    Written,
-}
-
-/// Of OpenSSL 1.1 and 3, and of BoringSSL as far as it has them; of GnuTLS.
-const FUNCTIONS: [(&str, Way, Length); 6] = [
-    ("SSL_read", Way::Read, Length::Returned),
-    ("SSL_write", Way::Write, Length::Returned),
-    ("SSL_read_ex", Way::Read, Length::Written),
-    ("SSL_write_ex", Way::Write, Length::Written),
-    ("gnutls_record_recv", Way::Read, Length::Returned),
-    ("gnutls_record_send", Way::Write, Length::Returned),
-];
-
-/// A file by device and inode, as a process sees it.
-type Identity = (u64, u64);
-
-#[derive(Default)]
-pub(super) struct Libraries {
-    links: Vec<Link>,
-    known: HashSet<Identity>,
-    /// Processes and files that could not be looked into.
-    pub(super) failures: u64,
-}
 
 /// Whether this kernel can hook functions of user space at all.
 pub(super) fn can_attach() -> bool {
     Path::new(UPROBES).exists()
 }
 
-/// Whether a file is named like a TLS library, with or without a hash as Python's wheels have it.
-fn is_library(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or_default();
-    (name.starts_with("libssl") || name.starts_with("libgnutls")) && name.contains(".so")
-}
+/// A finder whose thread is not started yet, and the ends of channels that it will hold.
+type Idle = (Finder, Sender<Found>, Receiver<(u32, bool)>);
 
-/// Files that a process has mapped and that are named like a TLS library, from the text of
-/// `/proc/PID/maps` (proc(5)).
-fn mapped_libraries(maps: &str) -> Vec<&str> {
-    let path = |line: &'_ str| line.find('/').map(|at| at..line.len());
-    let paths = maps.lines().filter_map(|line| line.get(path(line)?));
-    let mut paths: Vec<_> = paths.filter(|path| is_library(path)).collect();
-    paths.sort_unstable();
-    paths.dedup();
-    paths
+pub(super) struct Libraries {
+    links: Vec<Link>,
+    /// Until the first process is told: a program must have no threads while it gives up what it
+    /// may not keep.
+    finder: Option<Idle>,
+    processes: Sender<(u32, bool)>,
+    found: Receiver<Found>,
+    waker: Arc<OwnedFd>,
+    failures: Arc<AtomicU64>,
 }
 
 impl Libraries {
-    /// Attaches to the libraries of every process there is, and to those of this host that none
-    /// uses yet.
-    pub(super) fn attach_all(&mut self, programs: &PayloadProgs<'_>) {
-        let folders = FOLDERS.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten();
-        for entry in folders.flatten() {
-            if is_library(&entry.path().to_string_lossy()) {
-                self.attach_file(programs, &entry.path());
+    /// Attaches to what there is.
+    pub(super) fn start(programs: &PayloadProgs<'_>) -> Result<Self, ProbeError> {
+        let mut finder = Finder::default();
+        let waker = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|err| ProbeError::io("cannot be told of TLS libraries", err))?;
+        let failures = finder.failures();
+        let ready = finder.all();
+        let (processes, told) = channel();
+        let (to, found) = channel();
+        let finder = Some((finder, to, told));
+        let waker = Arc::new(waker);
+        let mut libraries = Self { links: Vec::new(), finder, processes, found, waker, failures };
+        for found in ready {
+            libraries.attach(programs, &found);
+        }
+        Ok(libraries)
+    }
+
+    /// What is ready when there is something to attach to.
+    pub(super) fn waker(&self) -> &OwnedFd {
+        &self.waker
+    }
+
+    /// How many processes, files and functions could not be read.
+    pub(super) fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// Has a process looked at; what is found is attached to by [`Self::attach_found`].
+    pub(super) fn look_at(&mut self, pid: u32, is_new: bool) {
+        if let Some((finder, to, told)) = self.finder.take() {
+            let waker = Arc::clone(&self.waker);
+            let thread = thread::Builder::new().name("weir-tls".to_owned());
+            if let Err(err) = thread.spawn(move || finder.run(&told, &to, &waker)) {
+                tracing::warn!(%err, "no thread to look for TLS libraries");
             }
         }
-        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            if let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) {
-                // A process that ended meanwhile is none that fails.
-                let _ = self.attach_libraries(programs, pid);
-            }
+        if self.processes.send((pid, is_new)).is_err() {
+            self.failures.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Attaches to what a process uses that speaks TLS: its libraries, and the program itself, into
-    /// which one may be linked.
-    pub(super) fn attach_process(&mut self, programs: &PayloadProgs<'_>, pid: u32) {
-        let process = PathBuf::from(format!("/proc/{pid}"));
-        match self.attach_libraries(programs, pid) {
-            Ok(()) => self.attach_file(programs, &process.join("exe")),
-            Err(_) if !process.exists() => {}
-            Err(err) => {
-                self.failures += 1;
-                tracing::debug!(pid, %err, "a process's libraries cannot be looked for");
-            }
+    pub(super) fn attach_found(&mut self, programs: &PayloadProgs<'_>) {
+        while let Ok(found) = self.found.try_recv() {
+            self.attach(programs, &found);
         }
     }
 
-    fn attach_libraries(
-        &mut self,
-        programs: &PayloadProgs<'_>,
-        pid: u32,
-    ) -> Result<(), std::io::Error> {
-        let maps = fs::read(format!("/proc/{pid}/maps"))?;
-        let maps = String::from_utf8_lossy(&maps);
-        for path in mapped_libraries(&maps) {
-            self.attach_file(programs, Path::new(&format!("/proc/{pid}/root{path}")));
-        }
-        Ok(())
-    }
-
-    fn attach_file(&mut self, programs: &PayloadProgs<'_>, path: &Path) {
-        // Replaced or removed meanwhile: its processes keep it, and are not read.
-        let Ok(metadata) = fs::metadata(path) else { return };
-        let identity = (metadata.dev(), metadata.ino());
-        if self.known.contains(&identity) {
-            return;
-        }
-        if self.known.len() >= FILES_MAX {
-            self.failures += 1;
-            return;
-        }
-        self.known.insert(identity);
-        let mut hooked = 0;
-        for (function, offset) in symbols::offsets(path, &FUNCTIONS.map(|(name, ..)| name)) {
-            let Some(function) = FUNCTIONS.get(function) else { continue };
-            match attach_function(programs, path, offset, *function) {
+    /// Each function at all its places, or not at all.
+    fn attach(&mut self, programs: &PayloadProgs<'_>, found: &Found) {
+        let path = found.path.display();
+        for function in &found.functions {
+            match attach_function(programs, found, function) {
                 Ok(links) => {
-                    hooked += 1;
                     self.links.extend(links);
+                    tracing::info!(file = %path, function = function.name, "tls: it is read");
                 }
                 Err(err) => {
-                    self.failures += 1;
-                    let (file, function) = (path.display(), function.0);
-                    tracing::debug!(%file, function, %err, "a TLS function cannot be hooked");
+                    self.failures.fetch_add(1, Ordering::Relaxed);
+                    tracing::debug!(file = %path, function = function.name, %err, "not hooked");
                 }
             }
-        }
-        if hooked > 0 {
-            tracing::info!(file = %path.display(), functions = hooked, "tls: a library is read");
         }
     }
 }
 
-/// Its beginning and its end.
 fn attach_function(
     programs: &PayloadProgs<'_>,
-    path: &Path,
-    offset: usize,
-    (_, way, length): (&str, Way, Length),
-) -> Result<[Link; 2], libbpf_rs::Error> {
-    let begins = match length {
-        Length::Returned => &programs.payload_tls_begins,
-        Length::Written => &programs.payload_tls_ex_begins,
-    };
-    let ends = match way {
-        Way::Read => &programs.payload_tls_read,
-        Way::Write => &programs.payload_tls_wrote,
-    };
-    let attach = |program: &ProgramMut<'_>, retprobe| {
-        const EVERY_PROCESS: i32 = -1;
+    found: &Found,
+    function: &Function,
+) -> Result<Vec<Link>, libbpf_rs::Error> {
+    const EVERY_PROCESS: i32 = -1;
+    let path = format!("/proc/self/fd/{}", found.file.as_raw_fd());
+    let links = function.hooks.iter().map(|hook| {
+        let (program, retprobe) = program_of(programs, hook.program);
         let opts = UprobeOpts { retprobe, ..UprobeOpts::default() };
-        program.attach_uprobe_with_opts(EVERY_PROCESS, path, offset, opts)
-    };
-    Ok([attach(begins, false)?, attach(ends, true)?])
+        program.attach_uprobe_with_opts(EVERY_PROCESS, &path, hook.offset, opts)
+    });
+    links.collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn libraries_are_found_among_what_is_mapped() {
-        let maps = "\
-55d0c0a00000-55d0c0a2c000 r--p 00000000 fe:00 1234                       /usr/sbin/nginx
-7f42b1a6a000-7f42b1a88000 r--p 00000000 fe:00 26015                      /lib/x86_64-linux-gnu/libssl.so.3
-7f42b1a88000-7f42b1ae2000 r-xp 0001e000 fe:00 26015                      /lib/x86_64-linux-gnu/libssl.so.3
-7f42b1400000-7f42b14b2000 r--p 00000000 fe:00 26014                      /lib/x86_64-linux-gnu/libcrypto.so.3
-7f42b0000000-7f42b0010000 r-xp 00000000 00:2d 77                         /app/some where/libssl-3e69114b.so.1.1
-7f42b0020000-7f42b0030000 r-xp 00000000 00:2d 78                         /usr/lib/libgnutls.so.30.34.3
-7ffd3c1f0000-7ffd3c211000 rw-p 00000000 00:00 0                          [stack]
-7f42b0040000-7f42b0050000 rw-p 00000000 00:00 0
-";
-        let expected = [
-            "/app/some where/libssl-3e69114b.so.1.1",
-            "/lib/x86_64-linux-gnu/libssl.so.3",
-            "/usr/lib/libgnutls.so.30.34.3",
-        ];
-        assert_eq!(mapped_libraries(maps), expected);
+/// And whether it is run when the function returns to where it was called from.
+fn program_of<'a, 'obj>(
+    programs: &'a PayloadProgs<'obj>,
+    program: Program,
+) -> (&'a ProgramMut<'obj>, bool) {
+    match program {
+        Program::Begins => (&programs.payload_tls_begins, false),
+        Program::BeginsEx => (&programs.payload_tls_ex_begins, false),
+        Program::Wrote => (&programs.payload_tls_wrote, true),
+        Program::Read => (&programs.payload_tls_read, true),
+        Program::GoBegins => (&programs.payload_go_begins, false),
+        Program::GoWrote => (&programs.payload_go_wrote, false),
+        Program::GoRead => (&programs.payload_go_read, false),
     }
 }

@@ -6,6 +6,8 @@
 //! parse HTTP (`weir-l7`) and does not count traffic (`tcp`).
 
 mod decode;
+mod finder;
+mod go;
 mod libraries;
 mod options;
 mod pairs;
@@ -207,16 +209,17 @@ impl PayloadProbe {
         kernel: &Kernel,
     ) -> Result<Self, ProbeError> {
         let mut skel = load(options, hook_set, kernel)?;
+        let reads_tls = options.payload.tls && libraries::can_attach();
+        let libraries = reads_tls.then(|| Libraries::start(&skel.progs)).transpose()?;
         let hooks = attach(&mut skel)?;
         adopt(&skel)?;
-        let mut libraries =
-            (options.payload.tls && libraries::can_attach()).then(Libraries::default);
-        if let Some(libraries) = &mut libraries {
-            libraries.attach_all(&skel.progs);
+        let ring = Ring::new(&skel.maps.payloads)?;
+        if let Some(libraries) = &libraries {
+            ring.wake_by(libraries.waker())?;
         }
         let probe = Self {
             _hooks: hooks,
-            ring: Ring::new(&skel.maps.payloads)?,
+            ring,
             hook_set,
             refusals: Vec::new(),
             decoder: Decoder::default(),
@@ -241,17 +244,18 @@ impl PayloadProbe {
         }
         let bss = self.skel.maps.bss_data.as_deref().expect("the object has a .bss");
         let ignored = Ignored { ids: &bss.ignored, changes: &bss.ignored_changes };
-        let mut taker = Taker { pairs: &mut self.pairs, ignored, sink, tls: Vec::new() };
+        let mut taker = Taker { pairs: &mut self.pairs, ignored, sink, processes: Vec::new() };
         let decoder = &mut self.decoder;
         self.ring.read(|record| {
             if let Some(event) = decoder.event(record) {
                 taker.take(event);
             }
         });
-        let processes = taker.tls;
+        let processes = taker.processes;
         if let Some(libraries) = &mut self.libraries {
-            for pid in processes {
-                libraries.attach_process(&self.skel.progs, pid);
+            libraries.attach_found(&self.skel.progs);
+            for (pid, is_new) in processes {
+                libraries.look_at(pid, is_new);
             }
         }
     }
@@ -300,7 +304,7 @@ impl PayloadProbe {
         let count = |lost: &u64| shared(lost).load(Ordering::Relaxed);
         let mut counted: Vec<u64> = bss.losses.iter().map(count).collect();
         counted.push(self.program_stats().iter().map(|stats| stats.recursion_misses).sum());
-        counted.push(self.libraries.as_ref().map_or(0, |libraries| libraries.failures));
+        counted.push(self.libraries.as_ref().map_or(0, Libraries::failures));
         let mut losses = Vec::new();
         for (((component, reason), counted), told) in
             loss_reasons().zip(counted).zip(&mut self.told)
@@ -343,8 +347,8 @@ struct Taker<'a> {
     pairs: &'a mut Pairs,
     ignored: Ignored<'a>,
     sink: &'a mut dyn PayloadSink,
-    /// Processes that speak TLS.
-    tls: Vec<u32>,
+    /// Processes to look into, and whether each has just begun.
+    processes: Vec<(u32, bool)>,
 }
 
 impl Taker<'_> {
@@ -354,7 +358,7 @@ impl Taker<'_> {
             Event::Passed(id, position, payload) => self.sink.payload(id, position, &payload),
             Event::Opened(id, ends) => self.opened(id, ends),
             Event::Closed(closed) => self.closed(closed),
-            Event::Tls(pid) => self.tls.push(pid),
+            Event::Process { pid, is_new } => self.processes.push((pid, is_new)),
         }
     }
 

@@ -16,7 +16,8 @@ pub enum Processes {
 pub struct PayloadOptions {
     /// Whether any is read; off, no hook is attached.
     pub is_on: bool,
-    /// Whether what is inside TLS is read, too: of OpenSSL and GnuTLS. Each call of such a library
+    /// Whether what is inside TLS is read, too: of OpenSSL, BoringSSL and GnuTLS, as libraries or
+    /// inside programs that have their symbols, and of programs of Go. Each call of such a library
     /// costs every process some two microseconds then.
     pub tls: bool,
     /// Whether of a conversation with both ends on this host only the server's end is told.

@@ -11,6 +11,7 @@
  * into its socket's storage where it is not read, and a copy of the beginning of each call where
  * it is.
  */
+#include "payload_go.bpf.h"
 #include "payload_sockets.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -80,6 +81,13 @@ int BPF_PROG(payload_destroy, struct sock *sk)
 	return 0;
 }
 
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(payload_exec, struct task_struct *task, int old_pid, struct linux_binprm *binary)
+{
+	program_begins(binary, task->tgid);
+	return 0;
+}
+
 /* Once, at start, in each network namespace: connections of whose past nothing is known. */
 SEC("iter/tcp")
 int payload_adopt(struct bpf_iter__tcp *ctx)
@@ -130,5 +138,27 @@ SEC("uretprobe")
 int payload_tls_read(struct pt_regs *ctx)
 {
 	tls_call_ends(returned(ctx), PAYLOAD_RECEIVED);
+	return 0;
+}
+
+/* crypto/tls.(*Conn).Read(), .Write(); the others at their return instructions. */
+SEC("uprobe")
+int payload_go_begins(struct pt_regs *ctx)
+{
+	go_call_begins(ctx);
+	return 0;
+}
+
+SEC("uprobe")
+int payload_go_wrote(struct pt_regs *ctx)
+{
+	go_call_ends(ctx, PAYLOAD_SENT);
+	return 0;
+}
+
+SEC("uprobe")
+int payload_go_read(struct pt_regs *ctx)
+{
+	go_call_ends(ctx, PAYLOAD_RECEIVED);
 	return 0;
 }

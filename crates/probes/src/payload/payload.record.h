@@ -13,7 +13,7 @@ enum payload_kind {
 	PAYLOAD_OPENED = 1,
 	PAYLOAD_PASSED = 2,
 	PAYLOAD_CLOSED = 3,
-	PAYLOAD_TLS = 4,
+	PAYLOAD_PROCESS = 4,
 };
 
 enum payload_way {
@@ -79,12 +79,14 @@ struct payload_closed {
 	__u64 positions[PAYLOAD_WAYS];
 };
 
-/* A process speaks TLS: its library may be one to attach to. */
-struct payload_tls {
+/* A process whose program, or whose libraries, may be some to attach to. */
+struct payload_process {
 	__u64 id;
 	__u64 mono_ns;
 	__u8 kind;
-	__u8 pad[3];
+	/* It has just begun, and its libraries are not loaded yet; else it speaks TLS. */
+	__u8 is_new;
+	__u8 pad[2];
 	__u32 tgid;
 };
 
@@ -103,7 +105,7 @@ enum payload_loss {
 
 _Static_assert(sizeof(struct payload_opened) == 88, "struct payload_opened has padding");
 _Static_assert(sizeof(struct payload_passed) == 32, "struct payload_passed has padding");
-_Static_assert(sizeof(struct payload_tls) == 24, "struct payload_tls has padding");
+_Static_assert(sizeof(struct payload_process) == 24, "struct payload_process has padding");
 _Static_assert(sizeof(struct payload_closed) == 40, "struct payload_closed has padding");
 
 #endif

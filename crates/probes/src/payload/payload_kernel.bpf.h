@@ -34,8 +34,36 @@ struct pt_regs___function {
 	unsigned long dx;
 	unsigned long cx;
 	unsigned long ax;
+	unsigned long bx;
+	unsigned long r14;
 };
 #endif
+
+struct super_block {
+	__u32 s_dev;
+};
+
+struct inode___place {
+	unsigned long i_ino;
+	struct super_block *i_sb;
+};
+
+struct linux_binprm {
+	struct file *file;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct task_struct___files {
+	struct files_struct *files;
+};
 
 struct tcp_sock___sequences {
 	__u32 write_seq;
@@ -80,6 +108,30 @@ static __always_inline int returned(const struct pt_regs *registers)
 	return ((const struct pt_regs___function *)registers)->ax;
 #elif defined(__TARGET_ARCH_arm64)
 	return registers->regs[0];
+#endif
+}
+
+/*
+ * Arguments and result of a function of Go, and the goroutine that runs it, by the calling
+ * conventions that Go has between its own functions since 1.17 (abi-internal.md of its source).
+ */
+static __always_inline __u64 go_argument(const struct pt_regs *registers, int index)
+{
+#if defined(__TARGET_ARCH_x86)
+	const struct pt_regs___function *function = (const void *)registers;
+
+	return index ? function->bx : function->ax;
+#elif defined(__TARGET_ARCH_arm64)
+	return registers->regs[index];
+#endif
+}
+
+static __always_inline __u64 goroutine(const struct pt_regs *registers)
+{
+#if defined(__TARGET_ARCH_x86)
+	return ((const struct pt_regs___function *)registers)->r14;
+#elif defined(__TARGET_ARCH_arm64)
+	return registers->regs[28];
 #endif
 }
 

@@ -17,6 +17,8 @@ enum {
 	TLS_SLOTS_MAX = 8192,
 	/* Processes of which it is remembered that they were told. */
 	TLS_PROCESSES_MAX = 4096,
+	/* Programs, likewise. */
+	TLS_PROGRAMS_MAX = 4096,
 };
 
 /* Whether user space attaches to TLS libraries. */
@@ -82,6 +84,20 @@ struct {
 	__type(value, __u64);
 } tls_processes SEC(".maps");
 
+/* A file of a program. */
+struct tls_program {
+	__u64 inode;
+	__u64 device;
+};
+
+/* Whether user space was told of it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, TLS_PROGRAMS_MAX);
+	__type(key, struct tls_program);
+	__type(value, __u8);
+} tls_programs SEC(".maps");
+
 static __always_inline struct tls_slot *tls_slot(void)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
@@ -109,6 +125,35 @@ static __always_inline void note_tls_call(const struct connection *connection)
 	slot->is_socket_used = 1;
 }
 
+static __always_inline void tell_process(__u32 tgid, bool is_new)
+{
+	struct payload_process told = {
+		.mono_ns = bpf_ktime_get_boot_ns(),
+		.kind = PAYLOAD_PROCESS,
+		.is_new = is_new,
+		.tgid = tgid,
+	};
+
+	if (bpf_ringbuf_output(&payloads, &told, sizeof(told), wake_always()))
+		count_loss(PAYLOAD_LOSS_RING_FULL);
+}
+
+/* A process begins with a program; one that was never seen may have a library inside. */
+static __always_inline void program_begins(const struct linux_binprm *binary, __u32 tgid)
+{
+	const struct inode___place *inode = (const void *)binary->file->f_inode;
+	struct tls_program program = {
+		.inode = inode->i_ino,
+		.device = inode->i_sb->s_dev,
+	};
+	__u8 told = 1;
+
+	if (!read_tls || bpf_map_lookup_elem(&tls_programs, &program))
+		return;
+	bpf_map_update_elem(&tls_programs, &program, &told, BPF_ANY);
+	tell_process(tgid, true);
+}
+
 /*
  * A process speaks TLS: now its library is there. Libraries that come later are found later. Gives
  * whether it was told.
@@ -116,18 +161,14 @@ static __always_inline void note_tls_call(const struct connection *connection)
 static __always_inline bool tell_tls_process(void)
 {
 	const __u64 again_ns = 30ULL * 1000 * 1000 * 1000;
-	struct payload_tls told = {
-		.mono_ns = bpf_ktime_get_boot_ns(),
-		.kind = PAYLOAD_TLS,
-		.tgid = bpf_get_current_pid_tgid() >> 32,
-	};
-	__u64 *last = bpf_map_lookup_elem(&tls_processes, &told.tgid);
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u64 *last = bpf_map_lookup_elem(&tls_processes, &tgid);
+	__u64 now_ns = bpf_ktime_get_boot_ns();
 
-	if (last && told.mono_ns - *last < again_ns)
+	if (last && now_ns - *last < again_ns)
 		return false;
-	bpf_map_update_elem(&tls_processes, &told.tgid, &told.mono_ns, BPF_ANY);
-	if (bpf_ringbuf_output(&payloads, &told, sizeof(told), wake_always()))
-		count_loss(PAYLOAD_LOSS_RING_FULL);
+	bpf_map_update_elem(&tls_processes, &tgid, &now_ns, BPF_ANY);
+	tell_process(tgid, false);
 	return true;
 }
 
@@ -258,17 +299,16 @@ static __always_inline void tls_call_ends(int result, enum payload_way way)
 	if (!slot || !slot->session)
 		return;
 	session.session = slot->session;
+	session.tgid = bpf_get_current_pid_tgid() >> 32;
 	slot->session = 0;
-	if (result <= 0)
+	/* Those of a handshake pass nothing, and tell best whose the socket is. */
+	socket = tls_socket_of(&session, slot);
+	if (!socket || result <= 0)
 		return;
 	if (slot->count_at &&
 	    bpf_probe_read_user(&length, sizeof(length), (void *)slot->count_at))
 		return;
-	if (!length || length > 1U << 31)
-		return;
-	session.tgid = bpf_get_current_pid_tgid() >> 32;
-	socket = tls_socket_of(&session, slot);
-	if (socket)
+	if (length && length < 1U << 31)
 		tls_passed(socket, slot->buffer, length, way);
 }
 

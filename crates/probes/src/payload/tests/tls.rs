@@ -39,7 +39,7 @@ fn prelude(folder: &Path) -> String {
     )
 }
 
-fn one<'a>(watch: &'a Watch, role: Role, port: u16) -> &'a Told {
+fn one(watch: &Watch, role: Role, port: u16) -> &Told {
     let of_port = watch.of_port(0, role, port);
     let [told] = of_port[..] else { panic!("{role:?} of {port}: {of_port:?}") };
     assert!(told.ends.is_tls);
@@ -55,7 +55,7 @@ fn what_is_inside_tls_is_told_to_the_byte() {
     certify(folder.path());
     for one_end in [true, false] {
         let payload = PayloadOptions { one_end, ..PayloadOptions::default() };
-        let mut watch = Watch::new(1, payload);
+        let mut watch = Watch::tls(1, payload);
         watch.play(
             0,
             &format!(
@@ -119,7 +119,7 @@ fn nginx_counts_the_same_requests_inside_tls() {
         path("key"),
     );
     fs::write(path("conf"), config).expect("a configuration");
-    let mut watch = Watch::new(1, PayloadOptions::default());
+    let mut watch = Watch::tls(1, PayloadOptions::default());
     let mut nginx = Command::new("nginx");
     nginx.args(["-c", &path("conf"), "-e", "stderr"]);
     let nginx = watch.lab.host(0).start(&mut nginx).expect("nginx starts");
@@ -174,7 +174,7 @@ fn python_server(watch: &Watch, folder: &Path, port: u16) -> weir_testkit::Runni
 /// Requests that a client's end sent, with its answers, after a program ran to its end.
 fn requests_of(client: &mut Command, port: u16, folder: &Path) -> (Vec<Told>, String) {
     let payload = PayloadOptions { one_end: false, ..PayloadOptions::default() };
-    let mut watch = Watch::new(1, payload);
+    let mut watch = Watch::tls(1, payload);
     let _server = python_server(&watch, folder, port);
     let client = watch.lab.host(0).start(client).expect("the client starts");
     watch.wait_for(client);
@@ -222,17 +222,106 @@ fn node_is_read_with_its_library_inside() {
         const ask = (n) => https.get({ host: '127.0.0.1', port: 7930, path: '/' + n, agent,\n\
             rejectUnauthorized: false }, (res) => { res.resume(); res.on('end', () => {\n\
             if (n < 9) setTimeout(ask, 50, n + 1); else agent.destroy(); }); });\n\
-        ask(0);";
+        setTimeout(ask, 1000, 0);";
     let mut node = Command::new("node");
     node.args(["-e", script]);
     let (told, lost) = requests_of(&mut node, 7930, folder.path());
     let [told] = &told[..] else { panic!("{told:?} {lost}") };
     let sent = String::from_utf8_lossy(&told.stream(Way::Sent).0).into_owned();
     let answers = String::from_utf8_lossy(&told.stream(Way::Received).0).into_owned();
-    // The library is inside the program, which is found out when it begins to speak.
-    let count = sent.matches("GET /").count();
-    assert!(count >= 9, "{count} of 10 requests, {lost}");
-    assert!(answers.matches("HTTP/1.1 200 OK\r\n").count() >= count, "{answers}");
+    // The library is inside the program, which is looked into when it begins.
+    assert_eq!(sent.matches("GET /").count(), 10, "{lost}");
+    assert_eq!(answers.matches("HTTP/1.1 200 OK\r\n").count(), 10, "{answers}");
     let process = told.ends.process.as_ref().map(|process| &*process.name);
     assert_eq!(process, Some("node"));
+}
+
+/// Asks itself ten times, the client keeping its connection, and ends.
+const GO: &str = r#"
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"time"
+)
+
+func main() {
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "hi") })
+	listener, err := net.Listen("tcp", "127.0.0.1:7940")
+	if err != nil {
+		log.Fatal(err)
+	}
+	go http.ServeTLS(listener, nil, "cert", "key")
+	time.Sleep(200 * time.Millisecond)
+	config := &tls.Config{InsecureSkipVerify: true}
+	client := &http.Client{Transport: &http.Transport{
+		TLSClientConfig: config, ForceAttemptHTTP2: WITH_HTTP2, MaxConnsPerHost: 2}}
+	done := make(chan int)
+	for worker := 0; worker < 2; worker++ {
+		go func() {
+			for n := 0; n < 5; n++ {
+				answer, err := client.Get("https://127.0.0.1:7940/a")
+				if err != nil {
+					log.Fatal(err)
+				}
+				io.Copy(io.Discard, answer.Body)
+				answer.Body.Close()
+			}
+			done <- 1
+		}()
+	}
+	<-done
+	<-done
+	client.CloseIdleConnections()
+	time.Sleep(200 * time.Millisecond)
+}
+"#;
+
+/// Builds the program as many are: without symbols.
+fn build_go(folder: &Path, http2: bool) {
+    let http2 = if http2 { "true" } else { "false" };
+    fs::write(folder.join("main.go"), GO.replace("WITH_HTTP2", http2)).expect("a source");
+    fs::write(folder.join("go.mod"), "module ask\n\ngo 1.18\n").expect("a module");
+    let mut go = Command::new("go");
+    go.args(["build", "-ldflags", "-s -w", "-o", "ask", "."]).current_dir(folder);
+    let cache = std::env::temp_dir().join("weir-go");
+    go.env("GOCACHE", cache).env("GOFLAGS", "-mod=mod").env("GOTOOLCHAIN", "local");
+    assert!(go.status().expect("go runs").success());
+}
+
+#[test]
+fn go_is_read_in_programs_without_symbols() {
+    let needs = [Need::Root, Need::Btf, Need::Program("go"), Need::Program("openssl")];
+    if missing("go_is_read_in_programs_without_symbols", &needs) {
+        return;
+    }
+    let folder = scratch_dir().expect("a folder");
+    certify(folder.path());
+    for one_end in [true, false] {
+        build_go(folder.path(), false);
+        let payload = PayloadOptions { one_end, ..PayloadOptions::default() };
+        let mut watch = Watch::tls(1, payload);
+        let mut ask = Command::new(folder.path().join("ask"));
+        ask.current_dir(folder.path());
+        let ask = watch.lab.host(0).start(&mut ask).expect("the program starts");
+        watch.wait_for(ask);
+        let lost = watch.lost();
+        let count = |role, way, beginning: &[u8]| -> usize {
+            let told = watch.of_port(0, role, 7940);
+            let calls = told.iter().flat_map(|told| &told.calls).filter(|call| call.way == way);
+            calls.filter(|call| call.bytes.starts_with(beginning)).count()
+        };
+        assert_eq!(count(Role::Server, Way::Received, b"GET /a HTTP/1.1"), 10, "{lost:?}");
+        assert_eq!(count(Role::Server, Way::Sent, b"HTTP/1.1 200 OK"), 10);
+        if !one_end {
+            assert_eq!(count(Role::Client, Way::Sent, b"GET /a HTTP/1.1"), 10);
+            assert_eq!(count(Role::Client, Way::Received, b"HTTP/1.1 200 OK"), 10);
+        }
+        assert_eq!(lost, []);
+    }
 }
