@@ -1029,7 +1029,7 @@ export interface components {
             agents: components["schemas"]["Agent"][];
             /** @description Levels that the stored data can be grouped by. */
             levels: string[];
-            /** @description What was lost, dropped or discarded in the last 15 minutes. */
+            /** @description What was lost, dropped, discarded or sampled in the last 15 minutes. */
             losses: components["schemas"]["Incomplete"][];
             /** Format: int64 */
             now_ms: number;

@@ -183,6 +183,16 @@ pub const KEYS: &[Key] = &[
          each send and receive call some tens of nanoseconds",
     ),
     key(
+        "agent.l7_tls",
+        "l7-tls",
+        Kind::Bool,
+        Some("true"),
+        AGENT,
+        "with `agent.l7`, read what programs give to OpenSSL, BoringSSL, GnuTLS and Go's crypto/tls, \
+         too; costs each call of these some microseconds. The agent keeps CAP_SYS_PTRACE and \
+         CAP_DAC_READ_SEARCH then, to look into programs that begin later",
+    ),
+    key(
         "agent.l7_exclude_ports",
         "l7-exclude-ports",
         Kind::Text,
@@ -204,7 +214,9 @@ pub const KEYS: &[Key] = &[
         Kind::Text,
         None,
         AGENT,
-        "containers whose payload is never looked at: names of LXC and Incus, ids or at least the          first 12 digits of them elsewhere; a connection is not read either when it cannot be known          which container it is of",
+        "containers whose payload is never looked at: names of LXC and Incus, ids or at least the \
+         first 12 digits of them elsewhere; a connection is not read either when it cannot be known \
+         which container it is of",
     ),
     key(
         "agent.l7_headers",
@@ -212,7 +224,9 @@ pub const KEYS: &[Key] = &[
         Kind::Text,
         Some("traceparent"),
         AGENT,
-        "headers of requests that are read, at most 8 and 256 bytes of each; nothing of others is          kept. Those beside traceparent stand in `headers` of single requests. cookie,          authorization and their like are refused",
+        "headers of requests that are read, at most 8 and 256 bytes of each; nothing of others is \
+         kept. Those beside traceparent stand in `headers` of single requests. cookie, \
+         authorization and their like are refused",
     ),
     key(
         "agent.cpu_max",
@@ -220,7 +234,8 @@ pub const KEYS: &[Key] = &[
         Kind::Integer { min: 1, max: 100_000 },
         Some("50"),
         AGENT,
-        "CPU that the agent's threads should need, in per cent of one core, and with them its          programs in the kernel while kernel.bpf_stats_enabled is 1; past it requests are sampled",
+        "CPU that the agent's threads should need, in per cent of one core, and with them its \
+         programs in the kernel while kernel.bpf_stats_enabled is 1; past it requests are sampled",
     ),
     key(
         "agent.fold_client_port",
