@@ -124,13 +124,31 @@ impl WeirProcess {
         }
     }
 
-    /// Name lookups of the last 15 minutes: a row for each value of the fields `by`, with these and
-    /// the metrics; fails where there are more values than an answer holds.
+    /// Name lookups of the last 15 minutes, see [`Self::sums`].
     pub fn lookups(&self, perspective: &str, filter: &str, by: &[&str]) -> Result<Rows> {
         const METRICS: &str =
             "dns_queries,dns_failures,dns_timeouts,dns_us_samples,dns_us_min,dns_us_max";
+        self.sums(("dns", METRICS), perspective, filter, by)
+    }
+
+    /// Requests of the last 15 minutes, see [`Self::sums`].
+    pub fn requests(&self, perspective: &str, filter: &str, by: &[&str]) -> Result<Rows> {
+        const METRICS: &str =
+            "requests,errors,unanswered,aborted,response_us,response_us_min,response_us_max";
+        self.sums(("l7", METRICS), perspective, filter, by)
+    }
+
+    /// A row for each value of the fields `by`, with these and a layer's metrics; fails where there
+    /// are more values than an answer holds.
+    fn sums(
+        &self,
+        (layer, metrics): (&str, &str),
+        perspective: &str,
+        filter: &str,
+        by: &[&str],
+    ) -> Result<Rows> {
         let answer = self.api(&format!(
-            "/series?layer=dns&from=now-15m&step=36500d&limit=50&metrics={METRICS}\
+            "/series?layer={layer}&from=now-15m&step=36500d&limit=50&metrics={metrics}\
              &perspective={perspective}&group_by={}&filter={}",
             by.join(","),
             percent_encode(filter)

@@ -2,12 +2,12 @@
 
 use weir_testkit::Need;
 
-use crate::nginx::{Nginx, Ports};
+use crate::nginx::Nginx;
 use crate::watch::{Watch, lacks};
 
 const REQUESTS: u64 = 3_000;
-/// Those of h2load and that of nghttp, at both ends.
-const CONNECTIONS: usize = 8;
+/// Those of h2load and that of nghttp, twice, at both ends.
+const CONNECTIONS: usize = 16;
 
 /// What follows `word` in what h2load printed, of the form `3000 word`.
 fn number_before(said: &str, word: &str) -> u64 {
@@ -16,14 +16,8 @@ fn number_before(said: &str, word: &str) -> u64 {
     number.parse().unwrap_or_else(|_| panic!("no number before {word} in {said}"))
 }
 
-fn ask_much(test: &str, first_port: u64, port_of: fn(Ports) -> u64, scheme: &str) {
-    let programs = ["nginx", "openssl", "h2load", "nghttp"].map(Need::Program);
-    if lacks(test, &programs) {
-        return;
-    }
-    let watch = Watch::new();
-    let nginx = Nginx::start(&watch, first_port);
-    let port = port_of(nginx.ports);
+/// Asks much at once; gives what h2load printed.
+fn ask_much(watch: &Watch, scheme: &str, port: u64) -> String {
     let url = |path: &str| format!("{scheme}://{}:{port}{path}", watch.address());
     let mut h2load = watch.program("h2load");
     h2load.args(["-n", &REQUESTS.to_string(), "-c", "3", "-m", "5"]);
@@ -40,24 +34,28 @@ fn ask_much(test: &str, first_port: u64, port_of: fn(Ports) -> u64, scheme: &str
         nghttp.args([url(&format!("/items/{n}")), url(&format!("/through/slow?ms={n}0"))]);
     }
     watch.ask(&mut nghttp);
-    let log = nginx.judge(&watch, port);
-    assert_eq!(log.0.len() as u64, REQUESTS + 20, "h2load's count and nginx's");
-    let class =
-        |class| log.0.iter().filter(move |l| l.key.status.is_some_and(|s| s / 100 == class));
-    for (word, number) in [("2xx", 2), ("3xx", 3), ("4xx", 4), ("5xx", 5)] {
-        let of_nghttp = if number == 2 { 20 } else { 0 };
-        let logged = class(number).count() as u64;
-        assert_eq!(logged, number_before(&said, word) + of_nghttp, "{word}: {said}");
+    said
+}
+
+#[test]
+fn http2_interleaved() {
+    let programs = ["nginx", "openssl", "h2load", "nghttp"].map(Need::Program);
+    if lacks("http2_interleaved", &programs) {
+        return;
+    }
+    let watch = Watch::new();
+    let nginx = Nginx::start(&watch, 7300);
+    let (clear, tls) = (nginx.ports.h2c, nginx.ports.tls);
+    let said = [ask_much(&watch, "http", clear), ask_much(&watch, "https", tls)];
+    let logs = nginx.judge(&watch, &[(clear, false), (tls, true)]);
+    for (log, said) in logs.iter().zip(&said) {
+        assert_eq!(log.0.len() as u64, REQUESTS + 20, "h2load's count and nginx's");
+        for (word, class) in [("2xx", 2), ("3xx", 3), ("4xx", 4), ("5xx", 5)] {
+            let of_class = log.0.iter().filter(|l| l.key.status.is_some_and(|s| s / 100 == class));
+            let of_nghttp = if class == 2 { 20 } else { 0 };
+            let asked = number_before(said, word) + of_nghttp;
+            assert_eq!(of_class.count() as u64, asked, "{word}: {said}");
+        }
     }
     watch.assert_lost_at_goodbyes(CONNECTIONS);
-}
-
-#[test]
-fn http2_interleaved_in_clear() {
-    ask_much("http2_interleaved_in_clear", 7300, |ports| ports.h2c, "http");
-}
-
-#[test]
-fn http2_interleaved_inside_tls() {
-    ask_much("http2_interleaved_inside_tls", 7310, |ports| ports.tls, "https");
 }

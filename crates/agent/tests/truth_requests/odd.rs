@@ -1,41 +1,38 @@
 //! What servers and clients do seldom or should not, over a server of our own in clear and in TLS:
 //! pipelines, single bytes, 1xx, upgrades, tunnels, answers that come early, late, cut or never.
 
-use weir_agent::probes::PayloadOptions;
-use weir_testkit::Need;
+use weir_testkit::{Need, Running};
 
 use crate::watch::{Watch, lacks};
 use crate::witness::Log;
 
-/// Lets the client ask for everything once, and compares.
-fn ask_for_everything(payload: PayloadOptions, port: u64, is_tls: bool) {
-    let watch = Watch::with(payload);
-    let (address, port_text, log) = (watch.address(), port.to_string(), watch.path("log"));
+/// Lets the client ask for everything once; the server is to live until all is told.
+fn ask_for_everything(watch: &Watch, port: u64, log: &str, certificate: &[String]) -> Running {
+    let (address, port) = (watch.address(), port.to_string());
     let mut server = watch.python("odd_server.py");
-    server.args([&address, &port_text, &log]);
+    server.args([&address, &port, &watch.path(log)]).args(certificate);
     let mut client = watch.python("odd_client.py");
-    client.args([&address, &port_text]);
-    if is_tls {
-        let (cert, key) = watch.certify();
-        server.args([cert, key]);
+    client.args([&address, &port]);
+    if !certificate.is_empty() {
         client.arg("tls");
     }
-    let _server = watch.serve(&mut server);
+    let server = watch.serve(&mut server);
     watch.ask(&mut client);
-    Log::read(&watch, "log", is_tls).judge(&watch, port);
+    server
+}
+
+#[test]
+fn odd_requests_in_clear_and_inside_tls() {
+    if lacks("odd_requests_in_clear_and_inside_tls", &[Need::Program("openssl")]) {
+        return;
+    }
+    let watch = Watch::new();
+    let (cert, key) = watch.certify();
+    let _servers = [
+        ask_for_everything(&watch, 7001, "clear.log", &[]),
+        ask_for_everything(&watch, 7002, "tls.log", &[cert, key]),
+    ];
+    Log::read(&watch, "clear.log", false).judge(&watch, 7001);
+    Log::read(&watch, "tls.log", true).judge(&watch, 7002);
     assert_eq!(watch.lost(), [].into(), "all was understood");
-}
-
-#[test]
-fn odd_requests_in_clear() {
-    if !lacks("odd_requests_in_clear", &[]) {
-        ask_for_everything(PayloadOptions::default(), 7001, false);
-    }
-}
-
-#[test]
-fn odd_requests_inside_tls() {
-    if !lacks("odd_requests_inside_tls", &[Need::Program("openssl")]) {
-        ask_for_everything(PayloadOptions::default(), 7002, true);
-    }
 }
