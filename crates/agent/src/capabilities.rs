@@ -16,6 +16,15 @@ use thiserror::Error;
 /// come from files that everyone may read, so nothing is kept for `/proc`.
 pub const KEPT_CAPABILITIES: &[Capability] = &[Capability::CAP_BPF, Capability::CAP_PERFMON];
 
+/// What an agent keeps that reads inside TLS: it looks for libraries and programs in processes that
+/// begin later, whoever they belong to.
+pub const KEPT_CAPABILITIES_TLS: &[Capability] = &[
+    Capability::CAP_BPF,
+    Capability::CAP_PERFMON,
+    Capability::CAP_SYS_PTRACE,
+    Capability::CAP_DAC_READ_SEARCH,
+];
+
 /// A thread that was joined is still listed for a moment, until the kernel has buried it.
 const ENDING_MAX: Duration = Duration::from_secs(1);
 const ENDING_LOOK: Duration = Duration::from_millis(2);
@@ -36,14 +45,13 @@ pub enum CapabilityError {
     OtherThreads(Vec<String>),
 }
 
-/// Gives up every capability but [`KEPT_CAPABILITIES`] for good, in this thread and those it
-/// starts later, and says which are left. Programs started from here gain none
-/// (`no_new_privs`).
+/// Gives up every capability but those to keep for good, in this thread and those it starts later,
+/// and says which are left. Programs started from here gain none (`no_new_privs`).
 ///
 /// Fails when another thread of the program holds more and goes on; nothing is undone then.
-pub fn drop_capabilities() -> Result<Vec<String>, CapabilityError> {
-    drop_in_this_thread()?;
-    let kept: HashSet<Capability> = KEPT_CAPABILITIES.iter().copied().collect();
+pub fn drop_capabilities(keep: &[Capability]) -> Result<Vec<String>, CapabilityError> {
+    let kept: HashSet<Capability> = keep.iter().copied().collect();
+    drop_in_this_thread(&kept)?;
     let mask = kept_mask(&kept);
     let since = Instant::now();
     loop {
@@ -62,10 +70,9 @@ pub fn drop_capabilities() -> Result<Vec<String>, CapabilityError> {
     Ok(names)
 }
 
-fn drop_in_this_thread() -> Result<(), CapabilityError> {
+fn drop_in_this_thread(keep: &HashSet<Capability>) -> Result<(), CapabilityError> {
     let permitted = caps::read(None, CapSet::Permitted).map_err(system("read capabilities"))?;
-    let kept: HashSet<Capability> =
-        KEPT_CAPABILITIES.iter().copied().filter(|cap| permitted.contains(cap)).collect();
+    let kept: HashSet<Capability> = permitted.intersection(keep).copied().collect();
     // the bounding set can only be changed with CAP_SETPCAP (capabilities(7)); without it there
     // is nothing to be gained from it under no_new_privs
     if permitted.contains(&Capability::CAP_SETPCAP) {
@@ -139,7 +146,7 @@ mod tests {
         let privileged = this_threads_masks().iter().all(|mask| *mask != 0);
         let kept = kept_mask(&KEPT_CAPABILITIES.iter().copied().collect());
         let worker = std::thread::spawn(move || {
-            let outcome = drop_capabilities();
+            let outcome = drop_capabilities(KEPT_CAPABILITIES);
             let child = std::thread::spawn(this_threads_masks).join().expect("a child");
             (outcome, this_threads_masks(), child)
         });

@@ -39,7 +39,7 @@ fn start_without_privileges(
     let begin = move || {
         let collector =
             Collector::start(Options::default()).map_err(|err| format!("no probes: {err}"))?;
-        match drop_capabilities() {
+        match drop_capabilities(KEPT_CAPABILITIES) {
             Ok(_) => return Err("the test's main thread should have kept its own".to_owned()),
             Err(CapabilityError::OtherThreads(_)) => {}
             Err(err) => return Err(format!("privileges were not given up: {err}")),

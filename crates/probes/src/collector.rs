@@ -153,6 +153,12 @@ impl Collector {
         self.payload.is_some()
     }
 
+    /// Whether payload inside TLS is read: then `CAP_SYS_PTRACE` and `CAP_DAC_READ_SEARCH` are needed
+    /// as long as this lives, to look into programs that begin later.
+    pub fn reads_tls(&self) -> bool {
+        self.payload.as_ref().is_some_and(PayloadProbe::reads_tls)
+    }
+
     /// Waits at most `timeout`, less if much has come, and hands over what connections passed.
     pub fn poll_payload(&mut self, timeout: Duration, sink: &mut dyn PayloadSink) {
         match &mut self.payload {

@@ -6,7 +6,8 @@
 //!
 //! Capabilities: [`Collector::start`] needs `CAP_BPF`, `CAP_PERFMON`, `CAP_NET_ADMIN` and, to look
 //! into other network namespaces and processes once, `CAP_SYS_ADMIN`, `CAP_SYS_PTRACE` and
-//! `CAP_DAC_READ_SEARCH` (root has all). Afterwards `CAP_BPF` and `CAP_PERFMON` are enough.
+//! `CAP_DAC_READ_SEARCH` (root has all). Afterwards `CAP_BPF` and `CAP_PERFMON` are enough, unless
+//! payload inside TLS is read ([`Collector::reads_tls`]).
 
 mod batch;
 mod check;

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 use weir_agent::probes::{Collector, Options, PayloadOptions, Processes};
 use weir_agent::{
-    AgentHandle, AgentOptions, AgentStats, ContainerNames, Headers, drop_capabilities,
+    AgentHandle, AgentOptions, AgentStats, ContainerNames, Headers, KEPT_CAPABILITIES,
+    KEPT_CAPABILITIES_TLS, drop_capabilities,
 };
 
 use super::running;
@@ -21,6 +22,7 @@ pub fn probe_options(config: &Config) -> Result<Options> {
         fold_client_port: config.bool("agent.fold_client_port"),
         payload: PayloadOptions {
             is_on: config.bool("agent.l7"),
+            tls: config.bool("agent.l7_tls"),
             excluded_ports: ports(config, "agent.l7_exclude_ports")?,
             processes: Processes::AllBut(words(config, "agent.l7_exclude_processes")),
             ..PayloadOptions::default()
@@ -50,7 +52,8 @@ pub fn start_probes(config: &Config) -> Result<Collector> {
     let collector = Collector::start(probe_options(config)?)
         .context("cannot watch this host; `weir check` says what its kernel gives")
         .map_err(usage)?;
-    let kept = drop_capabilities().context("cannot give up privileges").map_err(usage)?;
+    let keep = if collector.reads_tls() { KEPT_CAPABILITIES_TLS } else { KEPT_CAPABILITIES };
+    let kept = drop_capabilities(keep).context("cannot give up privileges").map_err(usage)?;
     tracing::info!(kept = kept.join(","), "probes attached, other privileges given up");
     Ok(collector)
 }
