@@ -5,12 +5,13 @@
 
 use std::io::{BufRead, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use serde_json::json;
 use weir_testkit::traffic::{self, Conversation, Exchange};
+use weir_testkit::{NameServer, Zone, wait_for};
 
 /// Makes or serves known traffic and says, as JSON, what its own socket calls returned.
 #[derive(Parser)]
@@ -61,6 +62,13 @@ enum Command {
         #[arg(long)]
         reply: usize,
     },
+    /// Answers a number of questions as a name server that knows `known.test` and nothing else.
+    DnsServe {
+        #[arg(long)]
+        listen: SocketAddr,
+        #[arg(long)]
+        questions: usize,
+    },
     /// Sends datagrams and waits for the answer to each.
     UdpSend {
         #[arg(long)]
@@ -73,6 +81,19 @@ enum Command {
         #[arg(long)]
         unconnected: bool,
     },
+}
+
+fn dns_serve(listen: SocketAddr, questions: usize) -> Result<()> {
+    let socket = UdpSocket::bind(listen).with_context(|| format!("bind {listen}"))?;
+    let zone = Zone::new(60).host("known.test", &[listen.ip()]);
+    say(&format!("listening {}", socket.local_addr()?))?;
+    let server = NameServer::start(socket, zone)?;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let asked = wait_for("the questions", deadline, || {
+        Ok(Some(server.asked()).filter(|asked| asked.len() >= questions))
+    })?;
+    let failed = asked.iter().filter(|one| u16::from(one.code) != 0).count();
+    say(&json!({ "questions": asked.len(), "failed": failed }).to_string())
 }
 
 fn main() -> Result<()> {
@@ -100,6 +121,7 @@ fn main() -> Result<()> {
             say(&format!("listening {}", socket.local_addr()?))?;
             tell(&traffic::udp_server(&socket, datagrams, reply)?)
         }
+        Command::DnsServe { listen, questions } => dns_serve(listen, questions),
         Command::UdpSend { to, datagrams, size, unconnected } => {
             let any: SocketAddr =
                 if to.is_ipv4() { "0.0.0.0:0".parse()? } else { "[::]:0".parse()? };
