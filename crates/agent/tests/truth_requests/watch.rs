@@ -78,15 +78,14 @@ pub struct Watch {
 
 impl Watch {
     pub fn new() -> Self {
-        Self::with(PayloadOptions::default())
-    }
-
-    pub fn with(payload: PayloadOptions) -> Self {
         let lab = Lab::new(2).expect("a lab");
         let folder = scratch_dir().expect("a folder");
         let names = PROGRAMS.iter().map(|name| format!("{PREFIX}{name}"));
         let processes = Processes::Only(names.collect());
-        let payload = PayloadOptions { is_on: true, processes, ..payload };
+        // An agent that is built for tests takes payload more slowly than it comes in bursts.
+        let ring_bytes_max = 32 << 20;
+        let payload =
+            PayloadOptions { is_on: true, processes, ring_bytes_max, ..PayloadOptions::default() };
         let options = Options { payload, ..Options::default() };
         let collector = Collector::start(options).expect("the probes start");
         let rows = Server::default();
