@@ -11,19 +11,28 @@ use std::time::{Duration, Instant};
 
 use caps::{CapSet, Capability};
 use thiserror::Error;
+use weir_probes::Collector;
 
 /// What an agent keeps: reading BPF maps and iterators. Names of processes and control groups
 /// come from files that everyone may read, so nothing is kept for `/proc`.
 pub const KEPT_CAPABILITIES: &[Capability] = &[Capability::CAP_BPF, Capability::CAP_PERFMON];
 
-/// What an agent keeps that reads inside TLS: it looks for libraries and programs in processes that
-/// begin later, whoever they belong to.
-pub const KEPT_CAPABILITIES_TLS: &[Capability] = &[
-    Capability::CAP_BPF,
-    Capability::CAP_PERFMON,
-    Capability::CAP_SYS_PTRACE,
-    Capability::CAP_DAC_READ_SEARCH,
-];
+/// What an agent keeps besides when it reads inside TLS: it looks into processes that begin later,
+/// whoever they belong to.
+pub const LOOKING_CAPABILITIES: &[Capability] =
+    &[Capability::CAP_SYS_PTRACE, Capability::CAP_DAC_READ_SEARCH];
+
+/// What a collector needs to go on.
+pub fn capabilities_of(collector: &Collector) -> Vec<Capability> {
+    let mut needed = KEPT_CAPABILITIES.to_vec();
+    if collector.reads_tls() {
+        needed.extend(LOOKING_CAPABILITIES);
+    }
+    if collector.needs_admin() {
+        needed.push(Capability::CAP_SYS_ADMIN);
+    }
+    needed
+}
 
 /// A thread that was joined is still listed for a moment, until the kernel has buried it.
 const ENDING_MAX: Duration = Duration::from_secs(1);

@@ -32,9 +32,7 @@ mod watch;
 mod window;
 
 pub use agent::{Agent, AgentError, AgentHandle};
-pub use capabilities::{
-    CapabilityError, KEPT_CAPABILITIES, KEPT_CAPABILITIES_TLS, drop_capabilities,
-};
+pub use capabilities::{CapabilityError, KEPT_CAPABILITIES, capabilities_of, drop_capabilities};
 pub use http::HttpTransport;
 pub use lookups::LookupLimits;
 pub use options::{AgentLimits, AgentOptions, OptionsError};

@@ -159,6 +159,11 @@ impl Collector {
         self.payload.as_ref().is_some_and(PayloadProbe::reads_tls)
     }
 
+    /// Whether that needs `CAP_SYS_ADMIN` as well, as on kernels before 6.6.
+    pub fn needs_admin(&self) -> bool {
+        self.payload.as_ref().is_some_and(PayloadProbe::needs_admin)
+    }
+
     /// Waits at most `timeout`, less if much has come, and hands over what connections passed.
     pub fn poll_payload(&mut self, timeout: Duration, sink: &mut dyn PayloadSink) {
         match &mut self.payload {

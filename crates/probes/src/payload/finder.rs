@@ -107,6 +107,8 @@ fn program(pid: u32) -> PathBuf {
 fn is_library(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     (name.starts_with("libssl") || name.starts_with("libgnutls")) && name.contains(".so")
+        // It calls the other one, and is hooked with it.
+        && !name.starts_with("libgnutls-openssl")
 }
 
 /// Files that a process has mapped and that are named like a TLS library, from the text of

@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use libbpf_rs::{Link, ProgramMut, UprobeOpts};
+use libbpf_rs::{Link, ProgramMut, UprobeMultiOpts, UprobeOpts};
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::finder::{Finder, Found, Function, Program};
 use super::skel::PayloadProgs;
+use crate::check::chain;
 use crate::error::ProbeError;
 
 /// Where the kernel says that it can hook functions of user space.
@@ -30,6 +31,8 @@ type Idle = (Finder, Sender<Found>, Receiver<(u32, bool)>);
 
 pub(super) struct Libraries {
     links: Vec<Link>,
+    /// Whether the programs were loaded for many places each.
+    at_once: bool,
     /// Until the first process is told: a program must have no threads while it gives up what it
     /// may not keep.
     finder: Option<Idle>,
@@ -41,7 +44,7 @@ pub(super) struct Libraries {
 
 impl Libraries {
     /// Attaches to what there is.
-    pub(super) fn start(programs: &PayloadProgs<'_>) -> Result<Self, ProbeError> {
+    pub(super) fn start(programs: &PayloadProgs<'_>, at_once: bool) -> Result<Self, ProbeError> {
         let mut finder = Finder::default();
         let waker = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|err| ProbeError::io("cannot be told of TLS libraries", err))?;
@@ -51,7 +54,8 @@ impl Libraries {
         let (to, found) = channel();
         let finder = Some((finder, to, told));
         let waker = Arc::new(waker);
-        let mut libraries = Self { links: Vec::new(), finder, processes, found, waker, failures };
+        let mut libraries =
+            Self { links: Vec::new(), at_once, finder, processes, found, waker, failures };
         for found in ready {
             libraries.attach(programs, &found);
         }
@@ -61,6 +65,11 @@ impl Libraries {
     /// What is ready when there is something to attach to.
     pub(super) fn waker(&self) -> &OwnedFd {
         &self.waker
+    }
+
+    /// Whether hooking what is found later needs `CAP_SYS_ADMIN` (`perf_uprobe_event_init()`).
+    pub(super) fn needs_admin(&self) -> bool {
+        !self.at_once
     }
 
     /// How many processes, files and functions could not be read.
@@ -92,31 +101,44 @@ impl Libraries {
     fn attach(&mut self, programs: &PayloadProgs<'_>, found: &Found) {
         let path = found.path.display();
         for function in &found.functions {
-            match attach_function(programs, found, function) {
+            match attach_function(programs, found, function, self.at_once) {
                 Ok(links) => {
                     self.links.extend(links);
                     tracing::info!(file = %path, function = function.name, "tls: it is read");
                 }
                 Err(err) => {
                     self.failures.fetch_add(1, Ordering::Relaxed);
-                    tracing::debug!(file = %path, function = function.name, %err, "not hooked");
+                    let err = chain(&ProbeError::libbpf("cannot hook a function", err));
+                    tracing::debug!(file = %path, function = function.name, err, "tls");
                 }
             }
         }
     }
 }
 
+/// Many places at once where the kernel can, which needs fewer privileges as well.
 fn attach_function(
     programs: &PayloadProgs<'_>,
     found: &Found,
     function: &Function,
+    at_once: bool,
 ) -> Result<Vec<Link>, libbpf_rs::Error> {
     const EVERY_PROCESS: i32 = -1;
     let path = format!("/proc/self/fd/{}", found.file.as_raw_fd());
-    let links = function.hooks.iter().map(|hook| {
-        let (program, retprobe) = program_of(programs, hook.program);
-        let opts = UprobeOpts { retprobe, ..UprobeOpts::default() };
-        program.attach_uprobe_with_opts(EVERY_PROCESS, &path, hook.offset, opts)
+    if !at_once {
+        let links = function.hooks.iter().map(|hook| {
+            let (program, retprobe) = program_of(programs, hook.program);
+            let opts = UprobeOpts { retprobe, ..UprobeOpts::default() };
+            program.attach_uprobe_with_opts(EVERY_PROCESS, &path, hook.offset, opts)
+        });
+        return links.collect();
+    }
+    let of_one = function.hooks.chunk_by(|one, next| one.program == next.program);
+    let links = of_one.filter_map(|hooks| {
+        let (program, retprobe) = program_of(programs, hooks.first()?.program);
+        let offsets = hooks.iter().map(|hook| hook.offset).collect();
+        let opts = UprobeMultiOpts { offsets, retprobe, ..UprobeMultiOpts::default() };
+        Some(program.attach_uprobe_multi_with_opts(EVERY_PROCESS, &path, "", opts))
     });
     links.collect()
 }

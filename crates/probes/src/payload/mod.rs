@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use libbpf_rs::btf::{Btf, types};
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
-use libbpf_rs::{Link, MapCore, MapFlags, OpenObject};
+use libbpf_rs::{Link, MapCore, MapFlags, OpenObject, ProgramAttachType};
 use weir_model::{L7Ends, Loss, LossKind, Payload, Way};
 
 use self::decode::{Closed, Decoder, Event, raw};
@@ -101,7 +101,12 @@ fn kernel() -> Result<Kernel, ProbeError> {
     Ok(Kernel {
         functions: support::functions().filter_map(parameters).collect(),
         tracepoints: support::tracepoints().filter(is_there).map(str::to_owned).collect(),
+        has_uprobe_multi: btf.type_by_name::<types::Struct<'_>>("bpf_uprobe_multi_link").is_some(),
     })
+}
+
+fn is_of_user_space(section: &str) -> bool {
+    section.starts_with("uprobe") || section.starts_with("uretprobe")
 }
 
 fn load(
@@ -119,6 +124,9 @@ fn load(
     for mut program in open.open_object_mut().progs_mut() {
         let section = program.section().to_string_lossy().into_owned();
         program.set_autoload(support::is_wanted(&section, set, kernel));
+        if kernel.has_uprobe_multi && is_of_user_space(&section) {
+            program.set_attach_type(ProgramAttachType::TraceUprobeMulti);
+        }
     }
     let payload = &options.payload;
     let ring_bytes = payload.ring_bytes_max.next_power_of_two();
@@ -168,7 +176,7 @@ fn attach(skel: &mut skel::PayloadSkel<'static>) -> Result<Vec<Link>, ProbeError
     for program in programs {
         let section = program.section().to_string_lossy().into_owned();
         // Iterators are run when needed, TLS libraries are looked for.
-        if section.starts_with("iter/") || section.starts_with('u') {
+        if section.starts_with("iter/") || is_of_user_space(&section) {
             continue;
         }
         let failed = |err| ProbeError::libbpf(format!("cannot attach to {section}"), err);
@@ -210,7 +218,9 @@ impl PayloadProbe {
     ) -> Result<Self, ProbeError> {
         let mut skel = load(options, hook_set, kernel)?;
         let reads_tls = options.payload.tls && libraries::can_attach();
-        let libraries = reads_tls.then(|| Libraries::start(&skel.progs)).transpose()?;
+        let libraries = reads_tls
+            .then(|| Libraries::start(&skel.progs, kernel.has_uprobe_multi))
+            .transpose()?;
         let hooks = attach(&mut skel)?;
         adopt(&skel)?;
         let ring = Ring::new(&skel.maps.payloads)?;
@@ -320,6 +330,11 @@ impl PayloadProbe {
             }
         }
         losses
+    }
+
+    /// Whether attaching to what is found later needs `CAP_SYS_ADMIN`.
+    pub(crate) fn needs_admin(&self) -> bool {
+        self.libraries.as_ref().is_some_and(Libraries::needs_admin)
     }
 
     /// Whether TLS libraries are read.

@@ -60,6 +60,8 @@ pub(crate) struct Kernel {
     /// With the number of their parameters.
     pub(crate) functions: Vec<(String, usize)>,
     pub(crate) tracepoints: Vec<String>,
+    /// Whether one link can hook many functions of user space (6.6).
+    pub(crate) has_uprobe_multi: bool,
 }
 
 impl Kernel {
@@ -112,6 +114,7 @@ mod tests {
         Kernel {
             functions: functions.map(|(name, count)| (name.to_owned(), count)).into(),
             tracepoints: tracepoints.iter().map(|name| (*name).to_owned()).collect(),
+            has_uprobe_multi: false,
         }
     }
 

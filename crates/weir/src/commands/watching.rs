@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 use weir_agent::probes::{Collector, Options, PayloadOptions, Processes};
 use weir_agent::{
-    AgentHandle, AgentOptions, AgentStats, ContainerNames, Headers, KEPT_CAPABILITIES,
-    KEPT_CAPABILITIES_TLS, drop_capabilities,
+    AgentHandle, AgentOptions, AgentStats, ContainerNames, Headers, capabilities_of,
+    drop_capabilities,
 };
 
 use super::running;
@@ -52,8 +52,9 @@ pub fn start_probes(config: &Config) -> Result<Collector> {
     let collector = Collector::start(probe_options(config)?)
         .context("cannot watch this host; `weir check` says what its kernel gives")
         .map_err(usage)?;
-    let keep = if collector.reads_tls() { KEPT_CAPABILITIES_TLS } else { KEPT_CAPABILITIES };
-    let kept = drop_capabilities(keep).context("cannot give up privileges").map_err(usage)?;
+    let kept = drop_capabilities(&capabilities_of(&collector))
+        .context("cannot give up privileges")
+        .map_err(usage)?;
     tracing::info!(kept = kept.join(","), "probes attached, other privileges given up");
     Ok(collector)
 }

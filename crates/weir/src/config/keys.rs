@@ -190,7 +190,8 @@ pub const KEYS: &[Key] = &[
         AGENT,
         "with `agent.l7`, read what programs give to OpenSSL, BoringSSL, GnuTLS and Go's crypto/tls, \
          too; costs each call of these some microseconds. The agent keeps CAP_SYS_PTRACE and \
-         CAP_DAC_READ_SEARCH then, to look into programs that begin later",
+         CAP_DAC_READ_SEARCH then, to look into programs that begin later, and before Linux 6.6 \
+         CAP_SYS_ADMIN, to hook them",
     ),
     key(
         "agent.l7_exclude_ports",
