@@ -34,6 +34,7 @@ fn row(transport: Transport) -> FlowRow {
         },
         local: Owner {
             process: Some(Arc::from("containerd-shim-runc-v2")),
+            pod_uid: None,
             container: None,
             workload: Some(Workload { name: Arc::from("containerd.service"), kind: "systemd" }),
         },

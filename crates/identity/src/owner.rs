@@ -27,6 +27,8 @@ pub struct Workload {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Owner {
     pub process: Option<Arc<str>>,
+    /// The Pod that kubelet made the control group for.
+    pub pod_uid: Option<Arc<str>>,
     pub container: Option<Arc<str>>,
     pub workload: Option<Workload>,
 }
@@ -59,9 +61,10 @@ pub enum Containment {
     Unknown,
 }
 
-/// Container and workload of a control group.
+/// Pod, container and workload of a control group.
 #[derive(Clone, Debug, Default)]
 struct Home {
+    pod_uid: Option<Arc<str>>,
     container: Option<Arc<str>>,
     workload: Option<Workload>,
 }
@@ -100,12 +103,14 @@ impl Owners {
         if let Some(path) = cgroup_id.and_then(|id| self.cgroups.path(id, now_ms)) {
             home = self.home(path, now_ms, owner_of_path);
         }
-        if home.workload.is_none()
+        if home.pod_uid.is_none()
+            && home.workload.is_none()
             && let Some(text) = process.and_then(|p| self.processes.cgroup_file(p, now_ms))
         {
             home = self.home(text, now_ms, owner_of_file);
         }
-        Owner { process: name, container: home.container, workload: home.workload }
+        let Home { pod_uid, container, workload } = home;
+        Owner { process: name, pod_uid, container, workload }
     }
 
     /// The container of a socket, looked for as [`Self::find`] does.
@@ -146,7 +151,7 @@ impl Owners {
     }
 }
 
-/// The owner that a `/proc/PID/cgroup` names: a container in any hierarchy, else the unit of the
+/// The owner that a `/proc/PID/cgroup` names: a Pod or container in any hierarchy, else the unit of the
 /// one that systemd manages (`0::` or `name=systemd`).
 fn owner_of_file(text: &str) -> CgroupOwner {
     let mut unit = None;
@@ -155,29 +160,30 @@ fn owner_of_file(text: &str) -> CgroupOwner {
         let mut parts = line.splitn(3, ':').skip(1);
         let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { continue };
         let owner = owner_of_path(path);
-        if owner.container.is_some() {
+        if owner.container.is_some() || owner.pod_uid.is_some() {
             return owner;
         }
         if matches!(controllers, "" | "name=systemd") {
             unit = unit.or(owner.unit);
         }
     }
-    CgroupOwner { container: None, unit }
+    CgroupOwner { unit, ..CgroupOwner::default() }
 }
 
 fn home_of(owner: CgroupOwner) -> Home {
+    let pod_uid = owner.pod_uid.as_deref().map(Arc::from);
     match (owner.container, owner.unit) {
         (Some(container), _) => {
             let is_id = container.len() == OCI_ID_DIGITS;
             let short = container.get(..SHORT_ID_DIGITS).filter(|_| is_id).unwrap_or(&container);
             let workload = Workload { name: Arc::from(short), kind: "container" };
-            Home { container: Some(Arc::from(container.as_str())), workload: Some(workload) }
+            Home { pod_uid, container: Some(Arc::from(&*container)), workload: Some(workload) }
         }
         (None, Some(unit)) => {
             let workload = Workload { name: Arc::from(unit), kind: "systemd" };
-            Home { container: None, workload: Some(workload) }
+            Home { pod_uid, container: None, workload: Some(workload) }
         }
-        (None, None) => Home::default(),
+        (None, None) => Home { pod_uid, ..Home::default() },
     }
 }
 
@@ -253,6 +259,22 @@ mod tests {
         let unit = "9:memory:/system.slice/x.service\n1:name=systemd:/system.slice/ssh.service\n";
         let host = FakeHost::new(unit);
         expect(host.find(Some(7), None), "nginx", "-", "systemd ssh.service");
+    }
+
+    #[test]
+    fn the_pod_is_told_with_its_container() {
+        const UID: &str = "2f1c6a3e-8a51-4f0e-9b0f-0d7b6d1c9c55";
+        let host = FakeHost::new(&format!("5:memory:/kubepods/burstable/pod{UID}\n0::/\n"));
+        let container = host.group(&format!("kubepods/pod{UID}/{ID}"));
+        let (pod, root) = (host.group(&format!("kubepods/pod{UID}")), host.group(""));
+        let mut owners = Owners::new(&host.root.path().join("proc"), OwnersLimits::default());
+        let process = Process { pid: 7, name: Arc::from("nginx") };
+        let found = owners.find(None, Some(container), 0);
+        assert_eq!((found.pod_uid.as_deref(), found.container.as_deref()), (Some(UID), Some(ID)));
+        let found = owners.find(None, Some(pod), 0);
+        assert_eq!((found.pod_uid.as_deref(), found.container), (Some(UID), None));
+        let found = owners.find(Some(&process), Some(root), 0);
+        assert_eq!((found.pod_uid.as_deref(), found.container), (Some(UID), None));
     }
 
     #[test]
