@@ -18,6 +18,8 @@ pub(crate) unsafe trait Plain: Copy {}
 
 // SAFETY: an integer.
 unsafe impl Plain for u64 {}
+// SAFETY: an integer.
+unsafe impl Plain for u32 {}
 
 /// The first bytes of `bytes` as a record, `None` where they are too few.
 pub(crate) fn read<T: Plain>(bytes: &[u8]) -> Option<T> {

@@ -14,7 +14,7 @@
 
 enum {
 	/* Buffers of one call that are looked into. */
-	VECTORS_MAX = 20,
+	VECTORS_MAX = 64,
 	/* What is copied of a call that is neither the beginning of a message nor near it. */
 	BODY_BYTES = 256,
 	/* Of one buffer that is not a call's only one. */

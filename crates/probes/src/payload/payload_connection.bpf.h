@@ -167,6 +167,12 @@ static __always_inline void leave_scratch(struct scratch *scratch)
 	scratch->is_busy = 0;
 }
 
+/* Whether the other end's FIN was read: it takes one sequence number. */
+static __always_inline bool has_read_fin(struct sock *sk, const struct tcp_sock___sequences *tp)
+{
+	return sk->__sk_common.skc_flags & 1UL << SOCK_DONE && tp->copied_seq == tp->rcv_nxt;
+}
+
 /* Notes how far the way has come; gives the position of what this call passed. */
 static __always_inline __u64 advance(struct sock *sk, struct connection *connection, int result,
 				     enum payload_way way)
@@ -177,7 +183,8 @@ static __always_inline __u64 advance(struct sock *sk, struct connection *connect
 
 	if (!tp)
 		return 0;
-	now = way == PAYLOAD_SENT ? tp->write_seq : tp->copied_seq;
+	/* The call that reads the last bytes may read the FIN, too. */
+	now = way == PAYLOAD_SENT ? tp->write_seq : tp->copied_seq - has_read_fin(sk, tp);
 	if (!(connection->flags & CONNECTION_PLACED << way)) {
 		connection->flags |= CONNECTION_PLACED << way;
 		connection->origin[way] = now - result;
@@ -272,15 +279,12 @@ static __always_inline void settle(struct connection *connection, __u32 sequence
 static __always_inline void settle_both(struct sock *sk, struct connection *connection)
 {
 	const struct tcp_sock___sequences *tp = tcp_sequences(sk);
-	bool has_read_fin;
 
 	if (!tp)
 		return;
-	/* A FIN takes one sequence number: sent with the shutdown, received when it is read. */
-	has_read_fin = sk->__sk_common.skc_flags & 1UL << SOCK_DONE &&
-		       tp->copied_seq == tp->rcv_nxt;
+	/* A FIN of ours is sent with the shutdown. */
 	settle(connection, tp->write_seq - !!(sk->sk_shutdown & SEND_SHUTDOWN), PAYLOAD_SENT);
-	settle(connection, tp->copied_seq - has_read_fin, PAYLOAD_RECEIVED);
+	settle(connection, tp->copied_seq - has_read_fin(sk, tp), PAYLOAD_RECEIVED);
 }
 
 /* Afterwards the numbers may mean nothing: tcp_disconnect() makes them jump. */

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
-use weir_model::{L4Counters, L4Record, ListenRecord, Netns, Process, Role, Samples, Transport};
+use weir_model::{Endpoint, L4Counters, L4Record, ListenRecord, Netns, Process, Role, Samples, Transport};
 
 use super::listeners::Listeners;
 use crate::record::{Names, Plain, endpoint};
@@ -21,6 +21,8 @@ unsafe impl Plain for raw::tcp_key {}
 unsafe impl Plain for raw::tcp_sum {}
 // SAFETY: as above.
 unsafe impl Plain for raw::tcp_listener {}
+// SAFETY: as above.
+unsafe impl Plain for raw::nat_end {}
 
 impl PartialEq for raw::tcp_key {
     fn eq(&self, other: &Self) -> bool {
@@ -39,7 +41,8 @@ impl Hash for raw::tcp_key {
 impl raw::tcp_key {
     fn parts(&self) -> impl Eq + Hash {
         let place = (self.cgroup_id, self.netns, self.tgid);
-        (self.local, self.remote, place, self.local_port, self.remote_port, self.role)
+        let ports = (self.local_port, self.remote_port);
+        (self.local, self.remote, place, ports, self.role, self.dialled)
     }
 }
 
@@ -49,6 +52,8 @@ impl raw::tcp_key {
 pub(crate) struct Decoder {
     names: Names,
     open: HashMap<raw::tcp_key, u64>,
+    /// By their numbers ([`raw::tcp_key::dialled`]).
+    dialled: HashMap<u16, Endpoint>,
 }
 
 impl Decoder {
@@ -73,10 +78,19 @@ impl Decoder {
             role,
             local,
             remote: endpoint(key.remote, key.remote_port),
+            // a server that was dialled at its own address was not dialled elsewhere
+            dialled: self.dialled.get(&key.dialled).copied().filter(|dialled| *dialled != local),
             netns,
             cgroup_id: cgroup_id(key.cgroup_id),
             process,
             counters,
+        }
+    }
+
+    /// Notes the end that a number stands for. Numbers are never given twice.
+    pub(crate) fn number(&mut self, number: u32, end: &raw::nat_end) {
+        if let Ok(number) = u16::try_from(number) {
+            self.dialled.insert(number, endpoint(end.address, end.port));
         }
     }
 
@@ -188,7 +202,8 @@ mod tests {
         local_port: 80,
         remote_port: 0,
         role: raw::TCP_ROLE_SERVER as u8,
-        pad: [0; 3],
+        pad: 0,
+        dialled: 0,
     };
 
     fn sum(connections: u32, adopted: u32, closures: u32) -> raw::tcp_sum {

@@ -53,6 +53,7 @@ use crate::collector::{Options, Sink};
 use crate::error::{ProbeError, ProbeErrorKind};
 use crate::grace::Grace;
 use crate::kernel::Kernel;
+use crate::nat::NatProbe;
 use crate::object::ProgramStats;
 use crate::{batch, netns, object};
 
@@ -64,8 +65,14 @@ mod skel {
 const COMPONENT: &str = "probe_tcp";
 
 /// Reasons in the order of `enum tcp_loss`.
-const REASONS: [&str; raw::TCP_LOSS_REASONS as usize] =
-    ["sockets_full", "sums_full", "listeners_full", "close_missed"];
+const REASONS: [&str; raw::TCP_LOSS_REASONS as usize] = [
+    "sockets_full",
+    "sums_full",
+    "listeners_full",
+    "close_missed",
+    "peers_full",
+    "dialled_full",
+];
 
 /// A reset for which the kernel did not run the program, because it came in an interrupt of that
 /// program on the same CPU. State changes that suffer this are made up for (`tcp.bpf.c`).
@@ -84,11 +91,16 @@ pub(crate) struct TcpProbe {
     grace: Grace,
     listeners: Listeners,
     listener_changes_seen: Option<u64>,
+    dialled_seen: u32,
     decoder: Decoder,
     told: Vec<u64>,
 }
 
-fn load(options: &Options, kernel: &Kernel) -> Result<skel::TcpSkel<'static>, ProbeError> {
+fn load(
+    options: &Options,
+    kernel: &Kernel,
+    nat: Option<&NatProbe>,
+) -> Result<skel::TcpSkel<'static>, ProbeError> {
     let failed = |what: &str| {
         let what = format!("cannot {what} the TCP programs");
         move |err| ProbeError::libbpf(what, err)
@@ -107,11 +119,16 @@ fn load(options: &Options, kernel: &Kernel) -> Result<skel::TcpSkel<'static>, Pr
         (&mut maps.sums_1, options.sums_max),
         (&mut maps.listeners, options.listeners_max),
         (&mut maps.listen_addresses, options.listeners_max),
+        (&mut maps.peers, if nat.is_some() { options.sockets_max } else { 1 }),
     ];
     for (map, elements_max) in sizes {
         map.set_max_entries(elements_max).map_err(failed("size the maps of"))?;
     }
+    if let Some(nat) = nat {
+        maps.translations.reuse_fd(nat.table()).map_err(failed("share the table of NAT with"))?;
+    }
     if let Some(constants) = maps.rodata_data.as_deref_mut() {
+        constants.reads_nat = nat.is_some();
         constants.count_loopback = options.loopback;
         constants.fold_client_port = options.fold_client_port;
     }
@@ -133,7 +150,8 @@ fn attach(skel: &skel::TcpSkel<'static>) -> Result<Vec<Link>, ProbeError> {
 }
 
 impl TcpProbe {
-    pub(crate) fn start(options: &Options) -> Result<Self, ProbeError> {
+    /// With `nat`, connections are told with their real other ends.
+    pub(crate) fn start(options: &Options, nat: Option<&NatProbe>) -> Result<Self, ProbeError> {
         let kernel = Kernel::read(&support::tracepoints(), &support::iterators())?;
         let is_missing = |hook: &&Hook| hook.is_required && !hook.is_available(&kernel);
         if let Some(hook) = support::HOOKS.iter().find(is_missing) {
@@ -141,7 +159,7 @@ impl TcpProbe {
                 format!("this kernel has no {}: it is needed for {}", hook.name(), hook.lost);
             return Err(ProbeError::new(ProbeErrorKind::Unsupported, what));
         }
-        let skel = load(options, &kernel)?;
+        let skel = load(options, &kernel, nat)?;
         let marks = skel.maps.marks.as_fd();
         let read_sockets = skel
             .progs
@@ -155,6 +173,7 @@ impl TcpProbe {
             grace: Grace::new()?,
             listeners: Listeners::default(),
             listener_changes_seen: None,
+            dialled_seen: 0,
             decoder: Decoder::default(),
             told: vec![0; REASONS.len() + 1],
             skel,
@@ -207,6 +226,7 @@ impl TcpProbe {
         object::run_iterator(&self.read_sockets, "the reading of sockets")?;
         let full = self.swap_sums()?;
         let closed = self.refresh_listeners(sink)?;
+        self.refresh_dialled()?;
         let table = if full == 0 { &self.skel.maps.sums_0 } else { &self.skel.maps.sums_1 };
         let (decoder, listeners) = (&mut self.decoder, &self.listeners);
         batch::drain(table, |key: raw::tcp_key, sum: raw::tcp_sum| {
@@ -240,6 +260,24 @@ impl TcpProbe {
         // SAFETY: a counter in .bss, aligned and mapped while the skeleton lives; programs add to
         // it atomically.
         unsafe { AtomicU64::from_ptr((&raw const *counter).cast_mut()) }.load(Ordering::Relaxed)
+    }
+
+    /// Reads the numbers of dialled ends if there are new ones.
+    fn refresh_dialled(&mut self) -> Result<(), ProbeError> {
+        let bss = self.skel.maps.bss_data.as_deref().expect("the object has a .bss");
+        // SAFETY: the kernel maps .bss for as long as the skeleton lives, the field is aligned,
+        // and programs add to it atomically.
+        let given = unsafe { AtomicU32::from_ptr((&raw const bss.dialled_given).cast_mut()) };
+        let given = given.load(Ordering::Acquire);
+        if given == self.dialled_seen {
+            return Ok(());
+        }
+        let decoder = &mut self.decoder;
+        batch::read_all(&self.skel.maps.dialled_numbers, |end: raw::nat_end, number: u32| {
+            decoder.number(number, &end);
+        })?;
+        self.dialled_seen = given;
+        Ok(())
     }
 
     /// Reads the table of listeners if it changed; returns those that have closed.

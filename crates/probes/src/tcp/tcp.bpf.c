@@ -98,6 +98,15 @@ static __always_inline void connecting(struct sock *sk)
 	add_mark(sk, &mark, BPF_ANY);
 }
 
+/* The caller holds mark->lock, if others can see the mark. */
+static __always_inline void set_translated(struct mark *mark, const struct translated *translated)
+{
+	if (!translated->is_translated)
+		return;
+	mark->flags |= MARK_TRANSLATED;
+	mark->dialled = translated->dialled;
+}
+
 /* Its counters start at 0, and its process is the listener's until another shows (claimed()). */
 static __always_inline struct mark *mark_accepted(struct sock *sk)
 {
@@ -106,7 +115,10 @@ static __always_inline struct mark *mark_accepted(struct sock *sk)
 		.role = TCP_ROLE_SERVER,
 		.flags = MARK_ESTABLISHED,
 	};
+	struct translated translated;
 
+	translate(sk, &translated);
+	set_translated(&mark, &translated);
 	add_mark(sk, &mark, BPF_ANY);
 	return find_mark(sk);
 }
@@ -119,10 +131,13 @@ static __always_inline void established(struct sock *sk, int from)
 {
 	struct mark *mark = find_mark(sk);
 	__u32 cookie = bpf_get_socket_cookie(sk);
+	struct translated translated;
 	__u32 now = now_us();
 
 	if (mark && mark->cookie == cookie) {
+		translate(sk, &translated);
 		bpf_spin_lock(&mark->lock);
+		set_translated(mark, &translated);
 		/* 0 is for what was not seen. */
 		mark->connect_us = now - mark->connect_us ?: 1;
 		mark->flags |= MARK_ESTABLISHED;
@@ -199,6 +214,7 @@ static __always_inline void establish_late(struct mark *mark)
 static __always_inline void closed(struct sock *sk, struct mark *mark, int from)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct translated translated = {};
 	bool was_closed, was_established;
 	struct delta delta = {};
 	struct reading now;
@@ -206,7 +222,11 @@ static __always_inline void closed(struct sock *sk, struct mark *mark, int from)
 	if (!tp)
 		return;
 	read_counters(&now, tp, TYPED);
+	/* An attempt that failed was translated as well. */
+	if (!(mark->flags & MARK_ESTABLISHED))
+		translate(sk, &translated);
 	bpf_spin_lock(&mark->lock);
+	set_translated(mark, &translated);
 	was_closed = mark->flags & MARK_CLOSED;
 	if (is_past_handshake(from))
 		establish_late(mark);
@@ -324,6 +344,8 @@ int BPF_PROG(tcp_destroy, struct sock *sk)
 		return 0;
 	if (!(mark->flags & MARK_CLOSED) || sent_since(sk, mark))
 		closed(sk, mark, TCP_CLOSE);
+	if (mark->flags & MARK_TRANSLATED)
+		bpf_map_delete_elem(&peers, &key);
 	bpf_map_delete_elem(&marks, &key);
 	return 0;
 }
@@ -336,8 +358,7 @@ static __always_inline void tell_event(struct sock *sk, __u32 event)
 	if (!mark)
 		return;
 	bpf_spin_lock(&mark->lock);
-	delta.process = mark->process;
-	delta.role = mark->role;
+	take_owner(mark, &delta);
 	bpf_spin_unlock(&mark->lock);
 	delta.events = event;
 	tell(sk, &delta, TYPED);

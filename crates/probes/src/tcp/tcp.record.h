@@ -25,7 +25,9 @@ struct tcp_key {
 	__u16 remote_port;
 	/* enum tcp_role */
 	__u8 role;
-	__u8 pad[3];
+	__u8 pad;
+	/* Number of what the client dialled, where that was translated; 0: not known to be. */
+	__u16 dialled;
 };
 
 /* The sum over all connections of a key since it was last taken. */
@@ -84,7 +86,16 @@ enum tcp_loss {
 	TCP_LOSS_LISTENERS_FULL = 2,
 	/* A socket went away unseen: its last reading is missing. */
 	TCP_LOSS_CLOSE_MISSED = 3,
-	TCP_LOSS_REASONS = 4,
+	/* The table of other ends was full: a translated connection is counted as its socket saw it. */
+	TCP_LOSS_PEERS_FULL = 4,
+	/* The numbers of dialled ends are used up: what a connection's client dialled is not told. */
+	TCP_LOSS_DIALLED_FULL = 5,
+	TCP_LOSS_REASONS = 6,
+};
+
+enum {
+	/* Ends that clients dialled and that were translated, from the start of the agent on. */
+	TCP_DIALLED_MAX = 32768,
 };
 
 _Static_assert(sizeof(struct tcp_key) == 56, "struct tcp_key has padding");

@@ -60,6 +60,7 @@ SEC("iter/tcp")
 int tcp_adopt_sockets(struct bpf_iter__tcp *ctx)
 {
 	struct sock_common *common = ctx->sk_common;
+	struct translated translated;
 	struct mark mark = {};
 	struct reading now;
 	struct tcp_sock *tp;
@@ -89,6 +90,8 @@ int tcp_adopt_sockets(struct bpf_iter__tcp *ctx)
 		mark.connect_us = now_us();
 	else
 		mark.flags = MARK_ESTABLISHED | MARK_ADOPTED;
+	translate(sk, &translated);
+	set_translated(&mark, &translated);
 	add_mark(sk, &mark, BPF_NOEXIST);
 	return 0;
 }

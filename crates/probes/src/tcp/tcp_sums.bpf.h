@@ -24,6 +24,8 @@ enum mark_flag {
 	MARK_ADOPTED = 1 << 2,
 	/* The last reading was taken. */
 	MARK_CLOSED = 1 << 3,
+	/* Its other end is not the one that the socket sees (tcp_nat.bpf.h). */
+	MARK_TRANSLATED = 1 << 4,
 };
 
 /* What was read last, and whose it is. 64 bytes make an element of the hash fill 128. */
@@ -41,7 +43,8 @@ struct mark {
 	struct bpf_spin_lock lock;
 	__u8 role;
 	__u8 flags;
-	__u8 pad[2];
+	/* struct tcp_key */
+	__u16 dialled;
 };
 
 _Static_assert(sizeof(struct mark) == 64, "a larger mark doubles what a connection costs");
@@ -83,6 +86,8 @@ struct delta {
 	__u32 events;
 	struct process process;
 	__u8 role;
+	bool is_translated;
+	__u16 dialled;
 };
 
 struct {
@@ -120,6 +125,8 @@ static __always_inline void count_loss(enum tcp_loss reason)
 {
 	__sync_fetch_and_add(&losses[reason], 1);
 }
+
+#include "tcp_nat.bpf.h"
 
 /* One lookup where the key is known already, which is nearly always. */
 static __always_inline struct tcp_sum *find_sum(void *sums, const struct tcp_key *key)
@@ -190,6 +197,17 @@ static __always_inline void add_delta(struct tcp_sum *sum, const struct delta *d
 	bpf_spin_unlock(&sum->lock);
 }
 
+static __always_inline void read_peer(struct tcp_key *key, struct sock *sk)
+{
+	__u64 address = (__u64)sk;
+	struct nat_end *peer = bpf_map_lookup_elem(&peers, &address);
+
+	if (!peer)
+		return;
+	__builtin_memcpy(key->remote, peer->address, sizeof(key->remote));
+	key->remote_port = peer->port;
+}
+
 static __always_inline void read_key(struct tcp_key *key, struct sock *sk,
 				     const struct delta *delta, enum pointer_kind kind)
 {
@@ -200,12 +218,15 @@ static __always_inline void read_key(struct tcp_key *key, struct sock *sk,
 	key->tgid = delta->process.tgid;
 	key->local_port = local_port(sk);
 	key->remote_port = remote_port(sk, kind);
+	key->dialled = delta->dialled;
+	if (delta->is_translated)
+		read_peer(key, sk);
 	if (fold_client_port && delta->role == TCP_ROLE_CLIENT)
 		key->local_port = 0;
 	if (fold_client_port && delta->role == TCP_ROLE_SERVER)
 		key->remote_port = 0;
 	key->role = delta->role;
-	__builtin_memset(key->pad, 0, sizeof(key->pad));
+	key->pad = 0;
 }
 
 /* Adds what happened on a socket to the sum of its key. */
@@ -268,6 +289,15 @@ static __always_inline __u32 segments_since(__u32 now, __u32 last)
 	return difference & ~is_below;
 }
 
+/* Whose it is, and with whom. The caller holds mark->lock. */
+static __always_inline void take_owner(const struct mark *mark, struct delta *delta)
+{
+	delta->process = mark->process;
+	delta->role = mark->role;
+	delta->is_translated = mark->flags & MARK_TRANSLATED;
+	delta->dialled = mark->dialled;
+}
+
 /*
  * What changed since the last reading, which this reading becomes. The caller holds mark->lock,
  * so that a socket closing on one CPU and the reading of all sockets on another count once.
@@ -293,8 +323,7 @@ static __always_inline void take_delta(struct mark *mark, const struct reading *
 		mark->flags |= MARK_OPENING_TOLD;
 	}
 	delta->connect_us = mark->connect_us;
-	delta->process = mark->process;
-	delta->role = mark->role;
+	take_owner(mark, delta);
 }
 
 #endif

@@ -48,6 +48,25 @@ fn whole(text: &str) -> Vec<Expected<'_>> {
     vec![('>', 0, text.len() as u32, text.as_bytes())]
 }
 
+/// A FIN takes a sequence number, and may be read with the last bytes.
+#[test]
+fn a_call_that_reads_the_end_reads_no_more_than_its_bytes() {
+    let script = "for _ in range(2): c.sendall(GET); a.recv(99); a.sendall(OK); c.recv(99)\n\
+                  c.sendall(GET); c.shutdown(1); time.sleep(0.2); a.recv(99); a.recv(9)";
+    let (get, ok) = (GET.as_bytes(), OK.as_bytes());
+    let expected = vec![
+        ('<', 0, 30, get),
+        ('>', 0, 40, ok),
+        ('<', 30, 30, get),
+        ('>', 40, 40, ok),
+        ('<', 60, 30, get),
+    ];
+    check(
+        "a_call_that_reads_the_end_reads_no_more_than_its_bytes",
+        &[("the last request comes with the end", script, expected)],
+    );
+}
+
 #[test]
 fn every_call_hands_over_its_bytes() {
     let receive = "c.sendall(GET); a.recv(999); ";
@@ -58,6 +77,7 @@ fn every_call_hands_over_its_bytes() {
         ("sendto", "a.sendto(OK, a.getpeername())"),
         ("sendmsg", "a.sendmsg([OK])"),
         ("sendmsg of three", "a.sendmsg([OK[:20], OK[20:21], OK[21:]])"),
+        ("sendmsg of forty", "a.sendmsg([OK[i:i + 1] for i in range(40)])"),
         ("sendmsg with nothing between", "a.sendmsg([OK[:20], b'', OK[20:]])"),
         ("writev", "os.writev(a.fileno(), [OK[:9], OK[9:]])"),
     ];
