@@ -63,7 +63,7 @@ fn t9_requests_are_those_of_the_servers_log() -> Result<()> {
         return Ok(());
     }
     let (lab, folder) = (Lab::new(2)?, scratch_dir()?);
-    let weir = WeirProcess::start(&["--l7", "true"])?;
+    let weir = WeirProcess::start(&[])?;
     let (address, log) = (lab.host(0).ipv4.to_string(), folder.path().join("log"));
     let log_text = log.to_string_lossy();
     let mut server: Running =

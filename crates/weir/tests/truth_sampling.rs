@@ -102,7 +102,7 @@ fn sums_of_sampled_requests_are_right_and_sampling_ends_with_the_load() -> Resul
     let dir = tempfile::tempdir()?;
     let nginx = Nginx::start(dir.path())?;
     let port = nginx.address.port();
-    let weir = WeirProcess::start(&["--l7", "true", "--cpu-max", CPU_MAX])?;
+    let weir = WeirProcess::start(&["--cpu-max", CPU_MAX])?;
     // few connections of unequal load
     let loads = [nginx.load("/", 3)?, nginx.load("/missing/7", 1)?];
     for mut load in loads {

@@ -146,29 +146,35 @@ impl Finder {
         Arc::clone(&self.failures)
     }
 
-    /// What every process there is uses, and what this host has that none uses yet.
-    pub(super) fn all(&mut self) -> Vec<Found> {
-        let mut found = Vec::new();
+    /// What this host has, whether it is used or not.
+    pub(super) fn installed(&mut self) -> Vec<Found> {
         let folders = FOLDERS.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten();
-        for entry in folders.flatten() {
-            if is_library(&entry.path().to_string_lossy()) {
-                found.extend(self.file(&entry.path()));
-            }
-        }
-        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            if let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) {
-                // A process that ended meanwhile is none that fails.
-                found.extend(self.libraries(pid).unwrap_or_default());
-                found.extend(self.file(&program(pid)));
-            }
-        }
-        found
+        let paths = folders.flatten().map(|entry| entry.path());
+        let libraries = paths.filter(|path| is_library(&path.to_string_lossy()));
+        libraries.filter_map(|path| self.file(&path)).collect()
     }
 
-    /// Looks at processes as they are told, with whether each has just begun, until nobody tells or
-    /// takes any more. `waker` is written for each file.
+    /// Looks at every process there is, then at processes as they are told, with whether each has
+    /// just begun, until nobody tells or takes any more. `waker` is written for each file.
     pub(super) fn run(mut self, told: &Receiver<(u32, bool)>, to: &Sender<Found>, waker: &OwnedFd) {
+        let give = |found: Vec<Found>| {
+            found.into_iter().all(|found| {
+                let is_taken = to.send(found).is_ok();
+                // Unwoken, the other thread sees it when it looks at its own time.
+                let _ = rustix::io::write(waker, &1_u64.to_ne_bytes());
+                is_taken
+            })
+        };
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+            // A process that ended meanwhile is none that fails.
+            if !give(self.libraries(pid).unwrap_or_default())
+                || !give(self.file(&program(pid)).into_iter().collect())
+            {
+                return;
+            }
+        }
         loop {
             let due = self.loading.front().map(|(due, _)| *due);
             let patience = due.map_or(Duration::MAX, |due| due - Instant::now().min(due));
@@ -177,12 +183,8 @@ impl Finder {
                 Err(RecvTimeoutError::Timeout) => self.loaded(),
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            for found in found {
-                if to.send(found).is_err() {
-                    return;
-                }
-                // Unwoken, the other thread sees it when it looks at its own time.
-                let _ = rustix::io::write(waker, &1_u64.to_ne_bytes());
+            if !give(found) {
+                return;
             }
         }
     }

@@ -33,8 +33,7 @@ pub(super) struct Libraries {
     links: Vec<Link>,
     /// Whether the programs were loaded for many places each.
     at_once: bool,
-    /// Until the first process is told: a program must have no threads while it gives up what it
-    /// may not keep.
+    /// Until the first look: a program must have no threads while it gives up what it may not keep.
     finder: Option<Idle>,
     processes: Sender<(u32, bool)>,
     found: Receiver<Found>,
@@ -43,13 +42,13 @@ pub(super) struct Libraries {
 }
 
 impl Libraries {
-    /// Attaches to what there is.
+    /// Attaches to what is installed on this host; what runs is looked into later.
     pub(super) fn start(programs: &PayloadProgs<'_>, at_once: bool) -> Result<Self, ProbeError> {
         let mut finder = Finder::default();
         let waker = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|err| ProbeError::io("cannot be told of TLS libraries", err))?;
         let failures = finder.failures();
-        let ready = finder.all();
+        let ready = finder.installed();
         let (processes, told) = channel();
         let (to, found) = channel();
         let finder = Some((finder, to, told));
@@ -79,6 +78,13 @@ impl Libraries {
 
     /// Has a process looked at; what is found is attached to by [`Self::attach_found`].
     pub(super) fn look_at(&mut self, pid: u32, is_new: bool) {
+        if self.processes.send((pid, is_new)).is_err() {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Attaches to what was found meanwhile.
+    pub(super) fn attach_found(&mut self, programs: &PayloadProgs<'_>) {
         if let Some((finder, to, told)) = self.finder.take() {
             let waker = Arc::clone(&self.waker);
             let thread = thread::Builder::new().name("weir-tls".to_owned());
@@ -86,12 +92,6 @@ impl Libraries {
                 tracing::warn!(%err, "no thread to look for TLS libraries");
             }
         }
-        if self.processes.send((pid, is_new)).is_err() {
-            self.failures.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    pub(super) fn attach_found(&mut self, programs: &PayloadProgs<'_>) {
         while let Ok(found) = self.found.try_recv() {
             self.attach(programs, &found);
         }

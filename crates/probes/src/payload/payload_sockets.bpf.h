@@ -9,6 +9,11 @@
 
 #include "payload_tls.bpf.h"
 
+enum {
+	/* A power of two. */
+	IGNORED_SOCKETS_MAX = 1 << 17,
+};
+
 /* A call of a connection that speaks HTTP in clear. */
 static __noinline int http_call(struct sock *sk, struct connection *connection, int result,
 				int flags, enum payload_way way)
@@ -34,6 +39,52 @@ static __noinline int http_call(struct sock *sk, struct connection *connection, 
 	return 0;
 }
 
+/*
+ * Sockets that are looked at no more, by their addresses; most connections are such, and need no
+ * memory of their own. Of two that share a place the last one has it: the other is judged anew by
+ * its next call, as if it began there.
+ */
+__u64 ignored_sockets[IGNORED_SOCKETS_MAX] SEC(".bss.ignored");
+
+/* The verifier forbids arithmetic on pointers, and a copy of half of one is none. */
+static __always_inline __u64 *place_of(const void *sk)
+{
+	__u32 low;
+
+	asm("%0 = %1" : "=w"(low) : "w"((__u32)(__u64)sk));
+	return &ignored_sockets[(low >> 6 ^ low >> 18) & (IGNORED_SOCKETS_MAX - 1)];
+}
+
+/* What is ignored needs no storage, unless its end is to be told. */
+static __always_inline void forget_ignored(struct sock *sk, const struct connection *connection)
+{
+	if (connection->class != CLASS_IGNORED)
+		return;
+	*place_of(sk) = (__u64)sk;
+	if (!(connection->flags & CONNECTION_TOLD))
+		bpf_sk_storage_delete(&connections, sk);
+}
+
+/* What follows of the verdict on a call; the scratch memory begins with what was judged. */
+static __always_inline void follow(struct sock *sk, struct connection *connection,
+				   struct scratch *scratch, enum verdict verdict,
+				   enum source_kind kind, const struct source *source,
+				   __u64 position, int result, enum payload_way way)
+{
+	if (verdict == VERDICT_RECORD && connection->flags & CONNECTION_JOINED)
+		verdict = VERDICT_TLS;
+	if (verdict == VERDICT_TLS) {
+		tls_begins(sk, connection);
+	} else if (is_recognised(connection, verdict)) {
+		struct payload_opened opened;
+
+		fill_opened(&opened, sk);
+		connection->id = opened.id;
+		begin(scratch, connection, &opened, verdict, kind, source, position, result,
+		      way);
+	}
+}
+
 /* A call of a connection of which it is not known yet what it speaks. */
 static __noinline int next_call(struct sock *sk, struct connection *connection, int result,
 				int flags, enum payload_way way)
@@ -50,36 +101,46 @@ static __noinline int next_call(struct sock *sk, struct connection *connection, 
 	if (!(flags & MSG_TRUNC))
 		kind = find_source(scratch, &source);
 	verdict = judge_call(scratch, connection, kind, &source, result, way);
-	if (verdict == VERDICT_RECORD && connection->flags & CONNECTION_JOINED)
-		verdict = VERDICT_TLS;
-	if (verdict == VERDICT_TLS) {
-		tls_begins(sk, connection);
-	} else if (is_recognised(connection, verdict)) {
-		struct payload_opened opened;
-
-		fill_opened(&opened, sk);
-		connection->id = opened.id;
-		begin(scratch, connection, &opened, verdict, kind, &source, position, result,
-		      way);
-	}
+	follow(sk, connection, scratch, verdict, kind, &source, position, result, way);
 	leave_scratch(scratch);
 	return 0;
 }
 
+/* A call of a connection of which nothing is known. */
 static __noinline int first_call(struct sock *sk, int result, int flags, enum payload_way way)
 {
+	enum source_kind kind = SOURCE_NONE;
 	struct connection *connection;
+	struct connection fresh = {};
+	struct source source = {};
+	struct scratch *scratch;
+	enum verdict verdict;
+	__u64 position;
 
 	if (!is_tcp(sk))
 		return 0;
-	connection = bpf_sk_storage_get(&connections, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!connection) {
-		count_loss(PAYLOAD_LOSS_SOCKET_STATE);
+	if (!is_adoption_complete)
+		fresh.flags |= CONNECTION_JOINED;
+	position = advance(sk, &fresh, result, way);
+	if (!take_scratch(&scratch))
+		return 0;
+	if (!(flags & MSG_TRUNC))
+		kind = find_source(scratch, &source);
+	verdict = judge_call(scratch, &fresh, kind, &source, result, way);
+	if (verdict == VERDICT_NOTHING && !(fresh.flags & CONNECTION_JOINED)) {
+		*place_of(sk) = (__u64)sk;
+		leave_scratch(scratch);
 		return 0;
 	}
-	if (!is_adoption_complete)
-		connection->flags |= CONNECTION_JOINED;
-	return next_call(sk, connection, result, flags, way);
+	connection = bpf_sk_storage_get(&connections, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+	if (connection) {
+		follow(sk, connection, scratch, verdict, kind, &source, position, result, way);
+		forget_ignored(sk, connection);
+	} else {
+		count_loss(PAYLOAD_LOSS_SOCKET_STATE);
+	}
+	leave_scratch(scratch);
+	return 0;
 }
 
 static __always_inline void passed(struct sock *sk, int result, int flags, enum payload_way way)
@@ -87,6 +148,8 @@ static __always_inline void passed(struct sock *sk, int result, int flags, enum 
 	struct connection *connection;
 
 	if (result <= 0 || sk->sk_protocol != IPPROTO_TCP || flags & (MSG_PEEK | MSG_ERRQUEUE))
+		return;
+	if (*place_of(sk) == (__u64)sk)
 		return;
 	connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
 	if (!connection) {
@@ -99,19 +162,23 @@ static __always_inline void passed(struct sock *sk, int result, int flags, enum 
 		break;
 	case CLASS_TLS:
 		note_tls_call(connection);
-		break;
+		return;
 	case CLASS_HTTP1:
 	case CLASS_HTTP2:
 		http_call(sk, connection, result, flags, way);
 		break;
 	}
+	forget_ignored(sk, connection);
 }
 
 /* The socket goes away; until then its process may still read what had come before a reset. */
 static __always_inline void destroyed(struct sock *sk)
 {
-	struct connection *connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	struct connection *connection;
 
+	if (*place_of(sk) == (__u64)sk)
+		*place_of(sk) = 0;
+	connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
 	if (!connection)
 		return;
 	if (connection->class == CLASS_TLS) {

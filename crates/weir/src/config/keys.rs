@@ -177,7 +177,7 @@ pub const KEYS: &[Key] = &[
         "agent.l7",
         "l7",
         Kind::Bool,
-        Some("false"),
+        Some("true"),
         AGENT,
         "read the heads of HTTP requests and answers, for requests, errors and response times; costs \
          each send and receive call some tens of nanoseconds",
