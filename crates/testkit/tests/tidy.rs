@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("topology", &["model"]),
     ("probes", &["model"]),
     ("identity", &["model"]),
+    ("kubernetes", &["model"]),
     ("wire", &["model", "schema"]),
     ("store", &["model", "schema", "query"]),
     ("store-parquet", &["store", "query", "schema", "model"]),
