@@ -103,6 +103,15 @@ fn program(pid: u32) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}/exe"))
 }
 
+/// Every process there is, the latest first.
+fn running() -> Vec<u32> {
+    let names =
+        fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let mut pids: Vec<_> = names.filter_map(|name| name.to_str()?.parse().ok()).collect();
+    pids.sort_unstable();
+    pids
+}
+
 /// Whether a file is named like a TLS library, with or without a hash as Python's wheels have it.
 fn is_library(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
@@ -165,22 +174,23 @@ impl Finder {
                 is_taken
             })
         };
-        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
-            // A process that ended meanwhile is none that fails.
-            if !give(self.libraries(pid).unwrap_or_default())
-                || !give(self.file(&program(pid)).into_iter().collect())
-            {
-                return;
-            }
-        }
+        // Those that are told go first: they are about to speak.
+        let mut running = running();
         loop {
             let due = self.loading.front().map(|(due, _)| *due);
             let patience = due.map_or(Duration::MAX, |due| due - Instant::now().min(due));
+            let patience = if running.is_empty() { patience } else { Duration::ZERO };
             let found = match told.recv_timeout(patience) {
                 Ok((pid, is_new)) => self.process(pid, is_new),
-                Err(RecvTimeoutError::Timeout) => self.loaded(),
+                Err(RecvTimeoutError::Timeout) => {
+                    let mut found = self.loaded();
+                    if let Some(pid) = running.pop() {
+                        // A process that ended meanwhile is none that fails.
+                        found.extend(self.libraries(pid).unwrap_or_default());
+                        found.extend(self.file(&program(pid)));
+                    }
+                    found
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             if !give(found) {

@@ -240,19 +240,19 @@ fn http2_is_copied_far_and_from_many_buffers() {
         0,
         "c, a = pair(7300)\n\
          c.sendall(b'PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n' + bytes(9)); a.recv(99)\n\
-         a.sendmsg([bytes([n]) * 100 for n in range(30)]); take(c, 3000)\n\
+         a.sendmsg([bytes([n]) * 100 for n in range(90)]); take(c, 9000)\n\
          c.sendall(b'f' * 20000); n = a.recv(20000, socket.MSG_WAITALL)\n\
          a.sendmsg([b'1' * 9, b'2' * 16000, b'3']); take(c, 16010)",
     );
     let of_port = watch.of_port(0, Role::Server, 7300);
     let [told] = of_port[..] else { panic!("{of_port:?}") };
-    let twenty: Vec<u8> = (0..20).flat_map(|n| [n; 100]).collect();
+    let many: Vec<u8> = (0..64).flat_map(|n| [n; 100]).collect();
     let split = [vec![b'1'; 9], vec![b'2'; 8192]].concat();
     let expected: [Expected<'_>; 4] = [
         ('<', 0, 33, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\0\0\0\0\0\0"),
-        ('>', 0, 3000, &twenty),
+        ('>', 0, 9000, &many),
         ('<', 33, 20000, &[b'f'; 16384]),
-        ('>', 3000, 16010, &split),
+        ('>', 9000, 16010, &split),
     ];
     assert_eq!(shown(&told.calls[..4]), expected);
     assert_eq!(watch.lost(), []);
