@@ -75,7 +75,9 @@ class Nothing:
 class Weir(Nothing):
     has_bpf = True
 
-    def __init__(self, program, name="weir", flags=()):
+    """Connections and datagrams alone, as the other collectors measure them."""
+
+    def __init__(self, program, name="weir", flags=("--l7", "false")):
         super().__init__(name)
         self.program, self.flags = program, flags
 
@@ -151,10 +153,10 @@ class Weir(Nothing):
 
 
 class WeirWithL7(Weir):
-    """With requests read, which is not the default."""
+    """With requests read, as it is by default."""
 
     def __init__(self, program):
-        super().__init__(program, WITH_L7, ["--l7", "true"])
+        super().__init__(program, WITH_L7, [])
 
     def is_for(self, load):
         return load.name in ("bulk", "churn", "keepalive")
@@ -164,7 +166,7 @@ class WeirWithoutUdp(Weir):
     """What TCP itself costs: where kernel functions cannot be hooked, UDP's hooks tax its calls."""
 
     def __init__(self, program):
-        super().__init__(program, WITHOUT_UDP, ["--udp", "false"])
+        super().__init__(program, WITHOUT_UDP, ["--udp", "false", "--l7", "false"])
 
     def is_for(self, load):
         return load.name == "bulk"

@@ -11,8 +11,8 @@ import classes from './NoLayerData.module.css';
 const reasons: Record<'l7' | 'dns', readonly ReactNode[]> = {
   l7: [
     <>
-      Requests are read only where that was asked for: <code>agent.l7 = true</code>, or{' '}
-      <code>weir up --l7 true</code>. Ports and processes can be left out.
+      Reading requests was switched off, with <code>agent.l7 = false</code>, or ports, processes or
+      containers were left out.
     </>,
     <>
       Nobody spoke HTTP or gRPC: what else there was stands under <strong>L4</strong>.
