@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Probes: a folder `src/<name>/` with `<name>.record.h` and, where its programs are its own,
 /// `<name>.bpf.c`.
-const PROBES: [&str; 4] = ["tcp", "udp", "dns", "payload"];
+const PROBES: [&str; 5] = ["nat", "tcp", "udp", "dns", "payload"];
 
 fn compile(folder: &Path, name: &str, out: &Path) -> Result<(), Box<dyn Error>> {
     let shared = Path::new("src/bpf");

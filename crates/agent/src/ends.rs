@@ -229,6 +229,7 @@ mod tests {
             transport: Transport::Tcp,
             local: end(local),
             remote: end(remote),
+            dialled: None,
             netns,
             process: None,
             cgroup_id: None,

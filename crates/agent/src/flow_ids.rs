@@ -91,6 +91,7 @@ mod tests {
             transport: Transport::Tcp,
             local: Endpoint::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 80))),
             remote: Endpoint::from(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+            dialled: None,
             netns: Netns(1),
             process: None,
             cgroup_id: None,

@@ -19,6 +19,8 @@ pub struct FlowKey {
     pub transport: Transport,
     pub local: Endpoint,
     pub remote: Endpoint,
+    /// What the client dialled, where another end answered for it.
+    pub dialled: Option<Endpoint>,
     pub netns: Netns,
     pub process: Option<Process>,
     pub cgroup_id: Option<u64>,
@@ -31,6 +33,7 @@ impl FlowKey {
             transport: record.transport,
             local: record.local,
             remote: record.remote,
+            dialled: record.dialled,
             netns: record.netns,
             process: record.process.clone(),
             cgroup_id: record.cgroup_id,
@@ -45,6 +48,7 @@ impl FlowKey {
             transport: Transport::Tcp,
             local: ends.local,
             remote: ends.remote,
+            dialled: ends.dialled,
             netns: ends.netns,
             process: ends.process.clone(),
             cgroup_id: ends.cgroup_id,
@@ -59,6 +63,7 @@ impl FlowKey {
             transport: message.transport,
             local: message.local.into(),
             remote: message.remote.into(),
+            dialled: message.dialled,
             netns: message.netns,
             process: message.process.clone(),
             cgroup_id: message.cgroup_id,
@@ -78,6 +83,7 @@ impl FlowKey {
 
     fn without_remote(mut self) -> Self {
         self.remote = unspecified(self.remote.family());
+        self.dialled = None;
         if self.direction != Direction::Incoming {
             self.local.port = 0;
         }
@@ -91,6 +97,7 @@ impl FlowKey {
             transport: self.transport,
             local: unspecified(family),
             remote: unspecified(family),
+            dialled: None,
             netns: Netns::default(),
             process: None,
             cgroup_id: None,
@@ -176,6 +183,7 @@ mod tests {
             role,
             local: end(local),
             remote: end(remote),
+            dialled: None,
             netns: Netns(1),
             cgroup_id: Some(5),
             process: Some(Process { pid, name: Arc::from("app") }),

@@ -86,10 +86,12 @@ fn flow_column(field: &Field, rows: &[FlowRow], context: &RowContext<'_>) -> Arr
                 .with_timezone("UTC"),
         ),
         "window_ms" => Arc::new(UInt32Array::from_value(context.span.length_ms, rows.len())),
-        "local_ip" => addresses(rows, |row| row.key.local.ip),
-        "remote_ip" => addresses(rows, |row| row.key.remote.ip),
+        "local_ip" => addresses(rows, |row| Some(row.key.local.ip)),
+        "remote_ip" => addresses(rows, |row| Some(row.key.remote.ip)),
         "local_port" => ports(rows, |row| row.key.local.port),
         "remote_port" => ports(rows, |row| row.key.remote.port),
+        "dialled_ip" => addresses(rows, |row| row.key.dialled.map(|end| end.ip)),
+        "dialled_port" => ports(rows, |row| row.key.dialled.map_or(0, |end| end.port)),
         "netns" => Arc::new(UInt32Array::from_iter(
             rows.iter().map(|row| Some(row.key.netns.0).filter(|netns| *netns != 0)),
         )),
@@ -186,14 +188,19 @@ pub fn texts<'a, R>(rows: &'a [R], text: impl Fn(&'a R) -> Option<&'a str>) -> A
     Arc::new(builder.finish())
 }
 
-fn addresses(rows: &[FlowRow], ip: impl Fn(&FlowRow) -> IpAddr) -> ArrayRef {
+fn addresses(rows: &[FlowRow], ip: impl Fn(&FlowRow) -> Option<IpAddr>) -> ArrayRef {
     let mut builder = StringDictionaryBuilder::<UInt32Type>::new();
     let mut text = String::new();
     for row in rows {
         text.clear();
-        // writing to a String cannot fail
-        let _ = write!(text, "{}", ip(row));
-        builder.append_value(&text);
+        match ip(row) {
+            Some(ip) => {
+                // writing to a String cannot fail
+                let _ = write!(text, "{ip}");
+                builder.append_value(&text);
+            }
+            None => builder.append_null(),
+        }
     }
     Arc::new(builder.finish())
 }

@@ -21,6 +21,7 @@ fn row(transport: Transport) -> FlowRow {
             transport,
             local: end("10.0.0.1:0"),
             remote: end("[2001:db8::2]:443"),
+            dialled: None,
             netns: Netns(7),
             process: Some(Process { pid: 42, name: Arc::from("containerd-shim") }),
             cgroup_id: Some(5),

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use weir_identity::{DnsNames, HostAddresses, Owner, Owners};
-use weir_model::{L4Counters, L4Record, ListenRecord, LossKind, Netns, Process, Transport};
+use weir_model::{
+    Direction, L4Counters, L4Record, ListenRecord, LossKind, Netns, Process, Transport,
+};
 use weir_probes::Sink;
 use weir_schema::{FORMAT_VERSION, Table};
 use weir_wire::{Batch, BatchHeader, FORMAT};
@@ -296,7 +298,10 @@ impl<S: RecordSource> Watcher<S> {
         if row.remote_is_here {
             row.remote = self.ends.remote_of(key, &self.addresses, now_ms);
         }
-        row.remote_domain = self.dns.name(key.netns, key.remote.ip, pid, now_ms);
+        // names are resolved to what is dialled
+        let resolved = key.dialled.filter(|_| key.direction == Direction::Outgoing);
+        let ip = resolved.unwrap_or(key.remote).ip;
+        row.remote_domain = self.dns.name(key.netns, ip, pid, now_ms);
     }
 
     fn local_end(&mut self, key: FlowKey, counters: L4Counters, now_ms: i64) -> FlowRow {

@@ -14,6 +14,7 @@ fn ends(role: Role, local: &str, remote: &str, process: &str) -> L7Ends {
         role,
         local: end(local),
         remote: end(remote),
+        dialled: None,
         netns: Netns(1),
         cgroup_id: None,
         process: Some(Process { pid: 1_000_000_009, name: Arc::from(process) }),

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::flow::{Netns, Process, Transport};
+use crate::flow::{Endpoint, Netns, Process, Transport};
 use crate::l7::Way;
 
 /// One DNS message that a socket of this host passed: a client's, or a name server's.
@@ -15,6 +15,8 @@ pub struct DnsMessage {
     pub netns: Netns,
     pub local: SocketAddr,
     pub remote: SocketAddr,
+    /// As in [`crate::L4Record`].
+    pub dialled: Option<Endpoint>,
     pub process: Option<Process>,
     pub cgroup_id: Option<u64>,
     /// Nanoseconds since boot at which the kernel handed it over.

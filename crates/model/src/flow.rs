@@ -133,8 +133,11 @@ pub struct L4Record {
     pub transport: Transport,
     pub role: Role,
     pub local: Endpoint,
-    /// Port 0 where the kernel folded client ports.
+    /// Who is really there, through translated addresses. Port 0 where the kernel folded client
+    /// ports.
     pub remote: Endpoint,
+    /// What the client dialled, where another end answered for it (NAT).
+    pub dialled: Option<Endpoint>,
     pub netns: Netns,
     /// cgroup v2 id of the socket, where the kernel gives it.
     pub cgroup_id: Option<u64>,

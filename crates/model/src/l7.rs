@@ -31,6 +31,8 @@ pub struct L7Ends {
     pub role: Role,
     pub local: Endpoint,
     pub remote: Endpoint,
+    /// As in [`crate::L4Record`].
+    pub dialled: Option<Endpoint>,
     pub netns: Netns,
     pub cgroup_id: Option<u64>,
     pub process: Option<Process>,

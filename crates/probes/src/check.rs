@@ -85,7 +85,7 @@ pub(crate) fn report(options: &Options) -> Report {
     let mut obstacle = kernel.obstacle().map(|err| chain(&err));
     let (mut tcp, mut udp) = (None, None);
     if obstacle.is_none() {
-        tcp = TcpProbe::start(options).map_err(|err| chain(&err)).err();
+        tcp = TcpProbe::start(options, None).map_err(|err| chain(&err)).err();
         if options.udp {
             udp = Some(UdpProbe::start(options).map_err(|err| chain(&err)));
         }

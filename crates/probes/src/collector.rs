@@ -2,14 +2,16 @@
 //!
 //! Owns the order in which probes start and are read. What each reads is the probe's own.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use weir_model::{DnsMessage, L4Record, ListenRecord, Loss, SignalSet, Transport};
+use weir_model::{DnsMessage, L4Record, L7Ends, ListenRecord, Loss, Payload, SignalSet, Transport};
 
 use crate::check::{self, Report, chain};
 use crate::dns::DnsProbe;
 use crate::error::{ProbeError, ProbeErrorKind};
 use crate::kernel::Kernel;
+use crate::nat::{Datagrams, NatProbe};
 use crate::object::{self, ProgramStats};
 use crate::payload::{PayloadOptions, PayloadProbe, PayloadSink};
 use crate::tcp::TcpProbe;
@@ -39,6 +41,11 @@ pub struct Options {
     pub sums_max: u32,
     /// Listening sockets known at once; the processes of more stay unnamed (`listeners_full`).
     pub listeners_max: u32,
+    /// Whether connection tracking is listened to: who answers for a translated address.
+    pub nat: bool,
+    /// Translated conversations known at once, 128 bytes each, two for each of them; the least
+    /// used are forgotten, and told as their sockets see them.
+    pub translations_max: u32,
     /// What HTTP is read.
     pub payload: PayloadOptions,
 }
@@ -53,6 +60,8 @@ impl Default for Options {
             sockets_max: 1 << 19,
             sums_max: 1 << 17,
             listeners_max: 1 << 14,
+            nat: true,
+            translations_max: 1 << 16,
             payload: PayloadOptions::default(),
         }
     }
@@ -64,6 +73,7 @@ impl Options {
             ("sockets_max", self.sockets_max),
             ("sums_max", self.sums_max),
             ("listeners_max", self.listeners_max),
+            ("translations_max", self.translations_max),
         ];
         for (name, value) in limits {
             // The kernel rounds up to a power of two in 32 bits.
@@ -78,6 +88,8 @@ impl Options {
 
 /// The running probes. Dropping it detaches everything.
 pub struct Collector {
+    /// None if it is off, or where connections cannot be tracked.
+    nat: Option<NatProbe>,
     tcp: TcpProbe,
     /// None where it is off, and on a kernel that lets nothing count UDP.
     udp: Option<(UdpProbe, DnsProbe)>,
@@ -99,9 +111,20 @@ impl Collector {
         if let Some(obstacle) = Kernel::read(&[], &[])?.obstacle() {
             return Err(obstacle);
         }
-        let tcp = TcpProbe::start(&options)?;
+        let nat = Self::start_nat(&options);
+        let tcp = TcpProbe::start(&options, nat.as_ref())?;
         let (udp, payload) = (Self::start_udp(&options)?, Self::start_payload(&options));
-        Ok(Self { tcp, udp, payload })
+        Ok(Self { nat, tcp, udp, payload })
+    }
+
+    fn start_nat(options: &Options) -> Option<NatProbe> {
+        if !options.nat {
+            return None;
+        }
+        let failed = |err: ProbeError| {
+            tracing::warn!(error = %chain(&err), "who answers for a translated address is not seen");
+        };
+        NatProbe::start(options).map_err(failed).ok()
     }
 
     fn start_udp(options: &Options) -> Result<Option<(UdpProbe, DnsProbe)>, ProbeError> {
@@ -134,16 +157,22 @@ impl Collector {
     /// Hands over everything that changed since the last call; once a window, and at the end.
     pub fn drain(&mut self, sink: &mut dyn Sink) -> Result<(), ProbeError> {
         self.tcp.drain(sink)?;
-        match &mut self.udp {
-            Some((udp, _)) => udp.drain(sink),
-            None => Ok(()),
+        match (&mut self.udp, &self.nat) {
+            (Some((udp, _)), Some(nat)) => {
+                udp.drain(&mut Translating { datagrams: nat.datagrams()?, sink })
+            }
+            (Some((udp, _)), None) => udp.drain(sink),
+            (None, _) => Ok(()),
         }
     }
 
     /// Waits for DNS messages for at most `timeout`, and hands over those that came.
     pub fn poll_dns(&mut self, timeout: Duration, sink: &mut dyn FnMut(DnsMessage)) {
         match &mut self.udp {
-            Some((_, dns)) => dns.poll(timeout, sink),
+            Some((_, dns)) => dns.poll(timeout, &mut |mut message: DnsMessage| {
+                translate_message(self.nat.as_ref(), &mut message);
+                sink(message);
+            }),
             None => std::thread::sleep(timeout),
         }
     }
@@ -167,7 +196,9 @@ impl Collector {
     /// Waits at most `timeout`, less if much has come, and hands over what connections passed.
     pub fn poll_payload(&mut self, timeout: Duration, sink: &mut dyn PayloadSink) {
         match &mut self.payload {
-            Some(payload) => payload.poll(timeout, sink),
+            Some(payload) => {
+                payload.poll(timeout, &mut TranslatingEnds { nat: self.nat.as_ref(), sink });
+            }
             None => std::thread::sleep(timeout),
         }
     }
@@ -197,6 +228,9 @@ impl Collector {
     /// What went missing since the last call.
     pub fn losses(&mut self) -> Vec<Loss> {
         let mut losses = self.tcp.losses();
+        if let Some(nat) = &mut self.nat {
+            losses.extend(nat.losses());
+        }
         if let Some((udp, dns)) = &mut self.udp {
             losses.extend(udp.losses());
             losses.extend(dns.losses());
@@ -210,6 +244,7 @@ impl Collector {
     /// What each program cost so far; counted while `kernel.bpf_stats_enabled` is 1.
     pub fn bpf_run_time(&self) -> Vec<ProgramStats> {
         let mut stats = self.tcp.program_stats();
+        stats.extend(self.nat.iter().flat_map(NatProbe::program_stats));
         if let Some((udp, _)) = &self.udp {
             stats.extend(udp.program_stats());
         }
@@ -218,6 +253,59 @@ impl Collector {
         }
         stats
     }
+}
+
+/// Records of UDP with their real other ends, as far as those are known for sure.
+struct Translating<'a> {
+    datagrams: Datagrams,
+    sink: &'a mut dyn Sink,
+}
+
+impl Sink for Translating<'_> {
+    fn l4(&mut self, mut record: L4Record) {
+        self.datagrams.translate(&mut record);
+        self.sink.l4(record);
+    }
+
+    fn listen(&mut self, record: ListenRecord) {
+        self.sink.listen(record);
+    }
+}
+
+/// Connections that carry requests, with their real other ends.
+struct TranslatingEnds<'a> {
+    nat: Option<&'a NatProbe>,
+    sink: &'a mut dyn PayloadSink,
+}
+
+impl PayloadSink for TranslatingEnds<'_> {
+    fn opened(&mut self, id: u64, mut ends: L7Ends) {
+        if let Some(nat) = self.nat {
+            let pair = (ends.local, &mut ends.remote);
+            ends.dialled = nat.translate(Transport::Tcp, ends.netns, pair);
+        }
+        self.sink.opened(id, ends);
+    }
+
+    fn payload(&mut self, id: u64, position: u64, payload: &Payload<'_>) {
+        self.sink.payload(id, position, payload);
+    }
+
+    fn withdrawn(&mut self, id: u64, server: u64) {
+        self.sink.withdrawn(id, server);
+    }
+
+    fn closed(&mut self, id: u64, mono_ns: u64, is_reset: bool) {
+        self.sink.closed(id, mono_ns, is_reset);
+    }
+}
+
+fn translate_message(nat: Option<&NatProbe>, message: &mut DnsMessage) {
+    let Some(nat) = nat else { return };
+    let mut remote = message.remote.into();
+    let pair = (message.local.into(), &mut remote);
+    message.dialled = nat.translate(message.transport, message.netns, pair);
+    message.remote = SocketAddr::new(remote.ip, remote.port);
 }
 
 #[cfg(test)]

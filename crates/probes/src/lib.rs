@@ -16,6 +16,7 @@ mod dns;
 mod error;
 mod grace;
 mod kernel;
+mod nat;
 mod netns;
 mod object;
 mod payload;
@@ -33,5 +34,5 @@ pub use payload::{PayloadOptions, PayloadSink, Processes};
 /// Every component and reason under which the probes count a loss.
 pub fn loss_reasons() -> impl Iterator<Item = (&'static str, &'static str)> {
     let dns = udp::REASONS.into_iter().chain(dns::loss_reasons());
-    tcp::loss_reasons().chain(dns).chain(payload::loss_reasons())
+    tcp::loss_reasons().chain(nat::loss_reasons()).chain(dns).chain(payload::loss_reasons())
 }

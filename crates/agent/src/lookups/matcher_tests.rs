@@ -20,6 +20,7 @@ fn message(socket: u64, way: Way, at_ms: u64) -> DnsMessage {
         netns: Netns(1),
         local: "192.0.2.2:40000".parse().unwrap(),
         remote: "192.0.2.53:53".parse().unwrap(),
+        dialled: None,
         process: None,
         cgroup_id: None,
         mono_ns: at_ms * MS,

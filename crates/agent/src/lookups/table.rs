@@ -136,6 +136,7 @@ mod tests {
             transport: Transport::Udp,
             local: end("10.0.0.1:0"),
             remote: end(remote),
+            dialled: None,
             netns: Netns(1),
             process: None,
             cgroup_id: None,

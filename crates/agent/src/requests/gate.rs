@@ -129,6 +129,7 @@ mod tests {
             role: Role::Server,
             local: end(),
             remote: end(),
+            dialled: None,
             netns: Netns(1),
             cgroup_id,
             process: None,

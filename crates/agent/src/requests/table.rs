@@ -343,6 +343,7 @@ mod tests {
             transport: Transport::Tcp,
             local: end("10.0.0.1:80"),
             remote: end(remote),
+            dialled: None,
             netns: Netns(1),
             process: None,
             cgroup_id: None,

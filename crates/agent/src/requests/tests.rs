@@ -28,6 +28,7 @@ fn ends(port: u16) -> L7Ends {
         role: Role::Server,
         local: end("10.0.0.1:80".to_owned()),
         remote: end(format!("10.0.0.2:{port}")),
+        dialled: None,
         netns: Netns(1),
         cgroup_id: None,
         process: Some(Process { pid: 7, name: Arc::from("nginx") }),

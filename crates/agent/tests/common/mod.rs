@@ -240,6 +240,7 @@ pub fn record(role: Role, local: &str, remote: &str, process: &str, bytes: u64) 
         role,
         local: end(local),
         remote: end(remote),
+        dialled: None,
         netns: Netns(1),
         cgroup_id: None,
         process: Some(Process { pid: 1_000_000_007, name: Arc::from(process) }),

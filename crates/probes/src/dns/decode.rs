@@ -50,6 +50,7 @@ impl Decoder {
             netns: Netns(record.netns),
             local: socket_address(record.local, record.local_port),
             remote: socket_address(record.remote, record.remote_port),
+            dialled: None,
             process: self.names.process(record.process.tgid, record.process.comm),
             cgroup_id: (record.cgroup_id != 0).then_some(record.cgroup_id),
             mono_ns: record.mono_ns,

@@ -148,6 +148,7 @@ mod tests {
             netns: Netns(1),
             local: "192.0.2.2:40000".parse().unwrap(),
             remote: "192.0.2.53:53".parse().unwrap(),
+            dialled: None,
             process: None,
             cgroup_id: None,
             mono_ns: 1,

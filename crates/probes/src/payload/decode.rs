@@ -75,6 +75,7 @@ impl Decoder {
             role,
             local: endpoint(record.local, record.local_port),
             remote: endpoint(record.remote, record.remote_port),
+            dialled: None,
             netns: Netns(record.netns),
             cgroup_id: (record.cgroup_id != 0).then_some(record.cgroup_id),
             process: self.names.process(record.process.tgid, record.process.comm),

@@ -92,6 +92,7 @@ mod tests {
             role,
             local: end(local),
             remote: end(remote),
+            dialled: None,
             netns: Netns(local.0.into()),
             cgroup_id: None,
             process: None,

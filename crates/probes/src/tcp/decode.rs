@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
-use weir_model::{Endpoint, L4Counters, L4Record, ListenRecord, Netns, Process, Role, Samples, Transport};
+use weir_model::{
+    Endpoint, L4Counters, L4Record, ListenRecord, Netns, Process, Role, Samples, Transport,
+};
 
 use super::listeners::Listeners;
+use crate::nat::raw as nat;
 use crate::record::{Names, Plain, endpoint};
 
 /// The types of `tcp.record.h`.
@@ -21,8 +24,6 @@ unsafe impl Plain for raw::tcp_key {}
 unsafe impl Plain for raw::tcp_sum {}
 // SAFETY: as above.
 unsafe impl Plain for raw::tcp_listener {}
-// SAFETY: as above.
-unsafe impl Plain for raw::nat_end {}
 
 impl PartialEq for raw::tcp_key {
     fn eq(&self, other: &Self) -> bool {
@@ -88,7 +89,7 @@ impl Decoder {
     }
 
     /// Notes the end that a number stands for. Numbers are never given twice.
-    pub(crate) fn number(&mut self, number: u32, end: &raw::nat_end) {
+    pub(crate) fn number(&mut self, number: u32, end: &nat::nat_end) {
         if let Ok(number) = u16::try_from(number) {
             self.dialled.insert(number, endpoint(end.address, end.port));
         }

@@ -53,7 +53,7 @@ use crate::collector::{Options, Sink};
 use crate::error::{ProbeError, ProbeErrorKind};
 use crate::grace::Grace;
 use crate::kernel::Kernel;
-use crate::nat::NatProbe;
+use crate::nat::{NatProbe, raw as nat};
 use crate::object::ProgramStats;
 use crate::{batch, netns, object};
 
@@ -65,14 +65,8 @@ mod skel {
 const COMPONENT: &str = "probe_tcp";
 
 /// Reasons in the order of `enum tcp_loss`.
-const REASONS: [&str; raw::TCP_LOSS_REASONS as usize] = [
-    "sockets_full",
-    "sums_full",
-    "listeners_full",
-    "close_missed",
-    "peers_full",
-    "dialled_full",
-];
+const REASONS: [&str; raw::TCP_LOSS_REASONS as usize] =
+    ["sockets_full", "sums_full", "listeners_full", "close_missed", "peers_full", "dialled_full"];
 
 /// A reset for which the kernel did not run the program, because it came in an interrupt of that
 /// program on the same CPU. State changes that suffer this are made up for (`tcp.bpf.c`).
@@ -267,16 +261,16 @@ impl TcpProbe {
         let bss = self.skel.maps.bss_data.as_deref().expect("the object has a .bss");
         // SAFETY: the kernel maps .bss for as long as the skeleton lives, the field is aligned,
         // and programs add to it atomically.
-        let given = unsafe { AtomicU32::from_ptr((&raw const bss.dialled_given).cast_mut()) };
-        let given = given.load(Ordering::Acquire);
-        if given == self.dialled_seen {
+        let changes = unsafe { AtomicU32::from_ptr((&raw const bss.dialled_changes).cast_mut()) };
+        let changes = changes.load(Ordering::Acquire);
+        if changes == self.dialled_seen {
             return Ok(());
         }
         let decoder = &mut self.decoder;
-        batch::read_all(&self.skel.maps.dialled_numbers, |end: raw::nat_end, number: u32| {
+        batch::read_all(&self.skel.maps.dialled_numbers, |end: nat::nat_end, number: u32| {
             decoder.number(number, &end);
         })?;
-        self.dialled_seen = given;
+        self.dialled_seen = changes;
         Ok(())
     }
 

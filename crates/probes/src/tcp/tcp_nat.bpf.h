@@ -36,8 +36,8 @@ struct {
 	__type(value, __u32);
 } dialled_numbers SEC(".maps");
 
-/* How many numbers were given. */
-volatile __u32 dialled_given;
+/* How many numbers were given, and how many of those are in the table. */
+volatile __u32 dialled_given, dialled_changes;
 
 struct translated {
 	bool is_translated;
@@ -61,6 +61,7 @@ static __always_inline __u16 number_of_dialled(const struct nat_end *dialled)
 			count_loss(TCP_LOSS_DIALLED_FULL);
 		return known ? *known : 0;
 	}
+	__sync_fetch_and_add(&dialled_changes, 1);
 	return number;
 }
 

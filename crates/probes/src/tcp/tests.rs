@@ -43,7 +43,7 @@ struct Watch {
 impl Watch {
     fn new(options: &Options) -> Self {
         object::take_libbpf_log();
-        let probe = TcpProbe::start(options).expect("the TCP probe starts");
+        let probe = TcpProbe::start(options, None).expect("the TCP probe starts");
         Self { probe, seen: Seen::default() }
     }
 

@@ -31,6 +31,7 @@ impl Decoder {
             role: role(key.role),
             local: endpoint(sum.local, key.local_port),
             remote: endpoint(key.remote, key.remote_port),
+            dialled: None,
             netns: Netns(key.netns),
             cgroup_id: cgroup_id(key.cgroup_id),
             process: self.names.process(key.tgid, sum.comm),
