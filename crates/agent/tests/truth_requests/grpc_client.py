@@ -1,6 +1,6 @@
 """Calls all methods of `grpc_server.py`, many at once over one connection, and logs what came of it.
 
-    grpc_client.py ADDRESS PORT LOG [large]
+    grpc_client.py ADDRESS PORT LOG [large | CERTIFICATE]
 
 A line of LOG is one call. `us` are two times, in microseconds: the wait for the answer's beginning
 at the server is longer than the server was told to wait and shorter than the client waited.
@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 
 ADDRESS, PORT, LOG = sys.argv[1:4]
+IS_LARGE = sys.argv[4:] == ["large"]
+CERTIFICATES = [] if IS_LARGE else sys.argv[4:]
 log = open(LOG, "a")
 log_lock = threading.Lock()
 
@@ -89,12 +91,21 @@ class Caller:
         note("Silent", None, began, 0, "unanswered")
 
 
+def connect():
+    if not CERTIFICATES:
+        return grpc.insecure_channel(f"{ADDRESS}:{PORT}")
+    with open(CERTIFICATES[0], "rb") as certificate:
+        credentials = grpc.ssl_channel_credentials(certificate.read())
+    is_named = (("grpc.ssl_target_name_override", "localhost"),)
+    return grpc.secure_channel(f"{ADDRESS}:{PORT}", credentials, is_named)
+
+
 def main():
-    with grpc.insecure_channel(f"{ADDRESS}:{PORT}") as channel:
+    with connect() as channel:
         caller = Caller(channel)
         caller.unary("Get")
         deeds = []
-        if "large" in sys.argv[4:]:
+        if IS_LARGE:
             for _ in range(20):
                 deeds.append(lambda: caller.unary("Get", b"x" * 200_000))
         for n in range(60):

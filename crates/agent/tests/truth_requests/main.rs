@@ -12,5 +12,6 @@ mod grpc;
 mod http2;
 mod nginx;
 mod odd;
+mod runtimes;
 mod watch;
 mod witness;

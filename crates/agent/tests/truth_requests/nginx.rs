@@ -15,6 +15,8 @@ use crate::witness::{Line, Log};
 /// Requests that one run of [`curl`] and [`go_away`] makes, and those of them that go further.
 const REQUESTS: usize = 50;
 const UPSTREAM_REQUESTS: usize = 10;
+/// What `tls_client.py` asks for.
+const PYTHON_REQUESTS: usize = 37;
 
 /// Where a server listens.
 #[derive(Clone, Copy)]
@@ -214,11 +216,12 @@ fn nginx_in_clear_and_inside_tls() {
     };
     ask("http", clear, "--http1.1", true);
     ask("https", tls, "--http1.1", true);
+    watch.ask(watch.python("tls_client.py").args([&watch.address(), &tls.to_string()]));
     assert_eq!(watch.lost(), [].into(), "all was understood");
     ask("http", h2c, "--http2-prior-knowledge", false);
     ask("https", tls, "--http2", true);
     let logs = nginx.judge(&watch, &[(clear, false), (tls, true), (h2c, false)]);
     let lines: Vec<_> = logs.iter().map(|log| log.0.len()).collect();
-    assert_eq!(lines, [REQUESTS, 2 * REQUESTS, REQUESTS]);
+    assert_eq!(lines, [REQUESTS, 2 * REQUESTS + PYTHON_REQUESTS, REQUESTS]);
     watch.assert_lost_at_goodbyes(2 * REQUESTS);
 }

@@ -23,8 +23,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The programs that tests start. They run under names of their own, and only those names are read:
 /// what else speaks HTTP on this machine is neither in the rows nor in the losses.
-const PROGRAMS: [&str; 8] =
-    ["python3", "nginx", "curl", "h2load", "nghttp", "node", "go", "openssl"];
+const PROGRAMS: [&str; 7] = ["python3", "nginx", "curl", "h2load", "nghttp", "node", "asker"];
 const PREFIX: &str = "t9-";
 
 /// What makes two requests one.
@@ -61,6 +60,9 @@ pub struct Latency {
 
 /// All requests of one server by one end.
 pub type Told = BTreeMap<Key, (Count, Latency)>;
+
+/// What was lost, by component and reason.
+pub type Lost = BTreeMap<(String, String), u64>;
 
 /// Whether the machine lacks what every one of these tests needs, or `others`.
 pub fn lacks(test: &str, others: &[Need]) -> bool {
@@ -110,9 +112,9 @@ impl Watch {
     }
 
     /// A script of this folder.
-    pub fn python(&self, script: &str) -> Command {
+    pub fn python(&self, name: &str) -> Command {
         let mut python = self.program("python3");
-        python.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/truth_requests").join(script));
+        python.arg(script(name));
         python
     }
 
@@ -175,7 +177,7 @@ impl Watch {
     }
 
     /// What the agent and the payload probe said they lost so far, by component and reason.
-    pub fn lost(&self) -> BTreeMap<(String, String), u64> {
+    pub fn lost(&self) -> Lost {
         let mut lost = BTreeMap::new();
         for batch in &lock(&self.rows.0).taken {
             for loss in &batch.header.losses {
@@ -193,7 +195,16 @@ impl Watch {
     /// Nothing was lost but what a connection of HTTP/2 says last. A client says goodbye and
     /// closes; the server reads both in one call, and the kernel counts the end as a byte.
     pub fn assert_lost_at_goodbyes(&self, connections: usize) {
+        self.assert_lost_at_goodbyes_since(&Lost::new(), connections);
+    }
+
+    /// Nothing else was lost since [`Self::lost`] said so much.
+    pub fn assert_lost_at_goodbyes_since(&self, before: &Lost, connections: usize) {
         let mut lost = self.lost();
+        for (what, count) in &mut lost {
+            *count -= before.get(what).unwrap_or(&0);
+        }
+        lost.retain(|_, count| *count > 0);
         let cut = lost.remove(&("l7".to_owned(), "cut".to_owned())).unwrap_or(0);
         assert_eq!(lost, [].into(), "all was understood");
         assert!(cut <= connections as u64, "{cut} of {connections} connections");
@@ -237,6 +248,11 @@ fn add(told: &mut Told, row: &Row<'_>) {
     if let Some(bytes) = row.bytes("response_sketch") {
         latency.sketch.merge(&Sketch::decode(bytes).expect("a sketch"));
     }
+}
+
+/// Where a script of this folder is.
+pub fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/truth_requests").join(name)
 }
 
 /// Debian's own interpreter comes first: it has Debian's libraries.
