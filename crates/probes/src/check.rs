@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::collector::Options;
 use crate::error::ProbeError;
 use crate::kernel::{Capability, Kernel};
+use crate::nat::NatProbe;
 use crate::object;
 use crate::payload::{self, PayloadProbe};
 use crate::tcp::{TcpProbe, support as tcp};
@@ -30,7 +31,7 @@ pub struct Report {
 pub struct HookReport {
     /// As libbpf names it, or the name of what is needed.
     pub name: String,
-    /// `system`, `tcp`, `udp`, `dns` or `payload`.
+    /// `system`, `tcp`, `udp`, `dns`, `nat` or `payload`.
     pub probe: String,
     pub is_available: bool,
     pub is_used: bool,
@@ -99,6 +100,7 @@ pub(crate) fn report(options: &Options) -> Report {
         None if !options.udp => hooks.extend(udp_absence("agent.udp is off", true)),
         None => hooks.extend(udp_absence(obstacle.as_deref().unwrap_or_default(), false)),
     }
+    hooks.push(nat_hook(options, obstacle.as_deref()));
     hooks.extend(payload_hooks(options, obstacle.as_deref()));
     Report { kernel: kernel.release, is_usable: obstacle.is_none(), obstacle, hooks }
 }
@@ -179,6 +181,26 @@ fn dns_hooks(has_tcp: bool, options: &Options) -> [HookReport; 2] {
         tcp.lost = Some("lookups over TCP".to_owned());
     }
     [udp, tcp]
+}
+
+/// Listens to connection tracking for a moment, if that is wanted and nothing is in the way.
+fn nat_hook(options: &Options, obstacle: Option<&str>) -> HookReport {
+    let mut hook = HookReport::new("nat", "connection tracking", obstacle.is_none());
+    let refusal = match obstacle {
+        Some(obstacle) => Some(obstacle.to_owned()),
+        None if !options.nat => Some("agent.nat is off".to_owned()),
+        None => {
+            let refusal = NatProbe::start(options).map_err(|err| chain(&err)).err();
+            hook.is_available = refusal.is_none();
+            refusal
+        }
+    };
+    if refusal.is_some() {
+        hook.is_used = false;
+        hook.lost = Some("who answers for a translated address (NAT)".to_owned());
+        hook.reason = refusal;
+    }
+    hook
 }
 
 /// Starts the payload probe, if that is wanted and nothing is in the way.

@@ -379,7 +379,7 @@ mod tests {
         let report = Collector::check(&Options { payload, ..Options::default() });
         assert_eq!(report.obstacle, None);
         assert!(report.is_usable);
-        for probe in ["system", "tcp", "udp", "dns", "payload"] {
+        for probe in ["system", "tcp", "udp", "dns", "nat", "payload"] {
             let mut hooks = report.hooks.iter().filter(|hook| hook.probe == probe);
             assert!(hooks.any(|hook| hook.is_used), "nothing of {probe} is used: {report:?}");
         }

@@ -25,28 +25,29 @@
 //!
 //! See `docs/explanation/nat.md`, with how it was measured.
 
+mod datagrams;
 mod decode;
 mod netlink;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::mem::MaybeUninit;
-use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{MapCore, MapFlags, OpenObject};
-use weir_model::{Endpoint, L4Record, Loss, LossKind, Netns, Role, Transport};
+use weir_model::{Endpoint, Loss, LossKind, Netns, Transport};
 
+pub(crate) use self::datagrams::Datagrams;
 use self::decode::Translated;
 pub(crate) use self::decode::raw;
 use crate::check::chain;
 use crate::collector::Options;
 use crate::error::ProbeError;
 use crate::object::ProgramStats;
-use crate::record::read;
+use crate::record::{Plain, read};
 use crate::{batch, netns, object};
 
 #[allow(clippy::all, clippy::undocumented_unsafe_blocks)]
@@ -64,13 +65,6 @@ const NAMESPACES_MAX: usize = 512;
 
 pub(crate) fn loss_reasons() -> impl Iterator<Item = (&'static str, &'static str)> {
     [UNREAD, NAMESPACES].into_iter().map(|reason| (COMPONENT, reason))
-}
-
-/// Many endings of one conversation's name: of one kind, or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seen {
-    One(Translated),
-    Several,
 }
 
 pub(crate) struct NatProbe {
@@ -234,53 +228,8 @@ fn entries_in(namespace: &File) -> u64 {
     netns::run_in(namespace, read).unwrap_or(0)
 }
 
-fn bytes_of<T: crate::record::Plain>(value: &T) -> &[u8] {
+fn bytes_of<T: Plain>(value: &T) -> &[u8] {
     // SAFETY: `Plain` promises that there is no padding that matters, and the slice lives as long
     // as the value.
     unsafe { std::slice::from_raw_parts((&raw const *value).cast(), size_of::<T>()) }
-}
-
-/// Translations of UDP by what is left of a conversation when its client's port is folded. Where
-/// that is ambiguous (one client, several that answered for one Service) nothing is guessed.
-#[derive(Debug, Default)]
-pub(crate) struct Datagrams {
-    of_clients: HashMap<(IpAddr, Endpoint), Seen>,
-    of_servers: HashMap<(Endpoint, IpAddr), Seen>,
-}
-
-impl Datagrams {
-    fn add(&mut self, key: &raw::nat_key, value: raw::nat_translation) {
-        if key.protocol != 17 || key.netns != 0 {
-            return;
-        }
-        let local = crate::record::endpoint(key.local, key.local_port);
-        let remote = crate::record::endpoint(key.remote, key.remote_port);
-        let mut found = Translated::from(value);
-        if found.dialled == remote {
-            note(self.of_clients.entry((local.ip, remote)), found);
-            return;
-        }
-        found.peer.port = 0;
-        note(self.of_servers.entry((local, remote.ip)), found);
-    }
-
-    /// As [`NatProbe::translate`], for a record of a window.
-    pub(crate) fn translate(&self, record: &mut L4Record) {
-        let found = match record.role {
-            Role::Client => self.of_clients.get(&(record.local.ip, record.remote)),
-            Role::Server => self.of_servers.get(&(record.local, record.remote.ip)),
-            Role::Unknown => None,
-        };
-        let Some(Seen::One(found)) = found else { return };
-        let port = if found.peer.port == 0 { record.remote.port } else { found.peer.port };
-        record.remote = Endpoint { ip: found.peer.ip, port };
-        record.dialled = Some(found.dialled).filter(|dialled| *dialled != record.local);
-    }
-}
-
-fn note<K>(entry: std::collections::hash_map::Entry<'_, K, Seen>, found: Translated) {
-    let seen = entry.or_insert(Seen::One(found));
-    if *seen != Seen::One(found) {
-        *seen = Seen::Several;
-    }
 }
