@@ -170,8 +170,18 @@ const ENDS: &[Column] = &[
     text("family", "ipv4 or ipv6, as on the wire").required(),
     Column::new("local_ip", Ip, Key, "address of the observed end").required(),
     Column::new("local_port", U16, Key, "port of the observed end; absent where folded"),
-    Column::new("remote_ip", Ip, Key, "address of the other end").required(),
+    Column::new(
+        "remote_ip",
+        Ip,
+        Key,
+        "address of the other end, behind translated addresses (NAT)",
+    )
+    .required(),
     Column::new("remote_port", U16, Key, "port of the other end; absent where folded"),
+    Column::new("dialled_ip", Ip, Key, "address that the client dialled, where another answered")
+        .since(4),
+    Column::new("dialled_port", U16, Key, "port that the client dialled, where another answered")
+        .since(4),
     Column::new("netns", U32, Key, "network namespace of the socket (inode number)"),
     Column::new("pid", U32, Key, "process id (thread group) that owns the local end"),
     text("local_process", "command name of the process at the local end"),

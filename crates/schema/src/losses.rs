@@ -30,7 +30,27 @@ pub const LOSSES: &[LossMeaning] = &[
         "close_missed",
         "connections whose last reading is missing: they went away unseen",
     ),
+    loss(
+        "probe_tcp",
+        "peers_full",
+        "translated connections counted as their sockets saw them: the table of other ends was full",
+    ),
+    loss(
+        "probe_tcp",
+        "dialled_full",
+        "translated connections counted without what was dialled: too many addresses were",
+    ),
     loss("probe_tcp", "reset_missed", "resets not counted: the kernel could not run the program"),
+    loss(
+        "probe_nat",
+        "entry_unread",
+        "conversations that may be counted as their sockets saw them: an entry of connection tracking was not to be read",
+    ),
+    loss(
+        "probe_nat",
+        "namespaces_max",
+        "network namespaces in which translated addresses are not seen: there were too many",
+    ),
     loss("probe_udp", "socket_state", "datagrams not counted: no memory for the socket's state"),
     loss("probe_udp", "sums_full", "datagrams not counted: the kernel's table of sums was full"),
     loss(

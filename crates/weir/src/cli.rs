@@ -11,7 +11,7 @@ pub fn keys_of(command: &str) -> Vec<&'static Key> {
         "agent" => key.roles.agent,
         "server" => key.roles.server,
         "config" => true,
-        "check" => matches!(key.name, "agent.udp" | "agent.dns"),
+        "check" => matches!(key.name, "agent.udp" | "agent.dns" | "agent.nat"),
         "token" => key.name == "data.dir",
         _ => false,
     };

@@ -19,6 +19,7 @@ pub fn probe_options(config: &Config) -> Result<Options> {
         loopback: config.bool("agent.loopback"),
         udp: config.bool("agent.udp"),
         dns: config.bool("agent.dns"),
+        nat: config.bool("agent.nat"),
         fold_client_port: config.bool("agent.fold_client_port"),
         payload: PayloadOptions {
             is_on: config.bool("agent.l7"),

@@ -174,6 +174,16 @@ pub const KEYS: &[Key] = &[
         "read DNS messages, for lookups and the names of remote addresses",
     ),
     key(
+        "agent.nat",
+        "nat",
+        Kind::Bool,
+        Some("true"),
+        AGENT,
+        "listen to connection tracking, for who answers where an address is translated (NAT): the Pod \
+         behind a Service's address, the client behind a masquerade; costs each new tracked \
+         connection some microseconds",
+    ),
+    key(
         "agent.l7",
         "l7",
         Kind::Bool,
