@@ -6,16 +6,20 @@
 //! `resolve`; the network is in `client` and `watch`. Does not own what a flow's rows get of it
 //! (`weir-server`) nor how a socket's container is found (`weir-identity`).
 
+mod client;
 mod directory;
 mod events;
 mod kept;
 mod names;
 mod objects;
+mod problem;
 mod raw;
 mod read;
 mod resolve;
 mod timeline;
+mod watch;
 
+pub use client::{Access, Client};
 pub use directory::{Directory, DirectoryLimits};
 pub use kept::Counts;
 pub use names::Names;
@@ -23,5 +27,7 @@ pub use objects::{
     About, Container, ContainerId, Controller, Endpoint, EndpointSlice, Event, Kind, Labels, Meta,
     Namespace, Node, Object, OwnerRef, Pod, Service, ServicePort,
 };
+pub use problem::Problem;
 pub use read::{ReadError, container_id, read};
 pub use resolve::{Resolved, Sighting, Workload};
+pub use watch::{Clock, WatchOptions, WatchStatus, Watcher};

@@ -4,6 +4,7 @@
 //! it, and readings by others than Weir. Ships in nothing.
 
 mod actors;
+mod api_server;
 mod child;
 mod lab;
 mod names;
@@ -20,6 +21,7 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 pub use actors::{Actors, Server, Talker};
+pub use api_server::ApiServer;
 pub use child::{Running, run, workspace_program};
 pub use lab::{HOSTS_MAX, Host, Lab};
 pub use names::{Asked, NameServer, Zone, resolve, resolve_as_told};
