@@ -483,6 +483,13 @@ export interface components {
              * @description TCP connections established in the window
              */
             connections: number | null;
+            /** @description address that the client dialled, where another answered */
+            dialled_ip: string | null;
+            /**
+             * Format: int32
+             * @description port that the client dialled, where another answered
+             */
+            dialled_port: number | null;
             /** @description outgoing: the local end is the client; incoming: it is the server; unknown */
             direction: string;
             /** @description ipv4 or ipv6, as on the wire */
@@ -562,7 +569,7 @@ export interface components {
             remote_domain: string | null;
             /** @description host of the other end, where an agent watches it */
             remote_host: string | null;
-            /** @description address of the other end */
+            /** @description address of the other end, behind translated addresses (NAT) */
             remote_ip: string;
             /** @description Kubernetes namespace of the other end */
             remote_namespace: string | null;
@@ -833,6 +840,13 @@ export interface components {
             client_workload_kind: string | null;
             /** @description local_zone or remote_zone: that of the client */
             client_zone: string | null;
+            /** @description address that the client dialled, where another answered */
+            dialled_ip: string | null;
+            /**
+             * Format: int32
+             * @description port that the client dialled, where another answered
+             */
+            dialled_port: number | null;
             /** @description outgoing: the local end is the client; incoming: it is the server; unknown */
             direction: string;
             /** @description tls: read inside the TLS library; none: clear text */
@@ -907,7 +921,7 @@ export interface components {
             remote_domain: string | null;
             /** @description host of the other end, where an agent watches it */
             remote_host: string | null;
-            /** @description address of the other end */
+            /** @description address of the other end, behind translated addresses (NAT) */
             remote_ip: string;
             /** @description Kubernetes namespace of the other end */
             remote_namespace: string | null;
