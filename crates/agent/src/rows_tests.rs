@@ -133,6 +133,7 @@ fn a_remote_end_elsewhere_has_no_agent() {
 fn every_column_of_the_agent_is_filled() {
     let mut full = row(Transport::Tcp);
     full.key.local = end("10.0.0.1:5");
+    full.key.dialled = Some(end("10.96.0.1:80"));
     full.local.container = Some(Arc::from("c1"));
     full.remote = full.local.clone();
     full.remote_domain = Some(Arc::from("shop.example"));
