@@ -28,10 +28,6 @@ import (
 
 const buffered = 100 * time.Millisecond
 
-// A write is told of when it ends. The client reads in another thread, and an answer that is read
-// before the request's write has returned is one to nothing: the server gives it this time.
-const patience = 10 * time.Millisecond
-
 var statuses = map[string]int{"/missing": 404, "/broken": 500, "/none": 204, "/moved": 301}
 
 type line struct {
@@ -81,7 +77,6 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if ms, err := strconv.Atoi(r.URL.Query().Get("ms")); err == nil {
 		time.Sleep(time.Duration(ms) * time.Millisecond)
 	}
-	time.Sleep(patience)
 	status := 200
 	if other, is := statuses[r.URL.Path]; is {
 		status = other

@@ -46,6 +46,7 @@ pub(super) enum Program {
     Wrote,
     Read,
     GoBegins,
+    GoWrites,
     GoWrote,
     GoRead,
 }
@@ -83,8 +84,10 @@ const FUNCTIONS: [(&str, Program, Program); 6] = [
 ];
 
 /// Of Go's own TLS, in every program of Go that speaks it.
-const GO_FUNCTIONS: [(&str, Program); 2] =
-    [("crypto/tls.(*Conn).Read", Program::GoRead), ("crypto/tls.(*Conn).Write", Program::GoWrote)];
+const GO_FUNCTIONS: [(&str, Program, Program); 2] = [
+    ("crypto/tls.(*Conn).Read", Program::GoBegins, Program::GoRead),
+    ("crypto/tls.(*Conn).Write", Program::GoWrites, Program::GoWrote),
+];
 
 /// A file by device and inode, as a process sees it.
 type Identity = (u64, u64);
@@ -139,10 +142,10 @@ fn functions(file: &File) -> Vec<Function> {
         let hooks = [begins, ends].map(|program| Hook { program, offset });
         Some(Function { name, hooks: hooks.to_vec() })
     });
-    let of_go = go::functions(file, &GO_FUNCTIONS.map(|(name, _)| name));
+    let of_go = go::functions(file, &GO_FUNCTIONS.map(|(name, ..)| name));
     let of_go = of_go.into_iter().filter_map(|function| {
-        let (name, ends) = *GO_FUNCTIONS.get(function.number)?;
-        let begins = Hook { program: Program::GoBegins, offset: function.entry };
+        let (name, begins, ends) = *GO_FUNCTIONS.get(function.number)?;
+        let begins = Hook { program: begins, offset: function.body };
         let ends = function.returns.iter().map(|offset| Hook { program: ends, offset: *offset });
         Some(Function { name, hooks: std::iter::once(begins).chain(ends).collect() })
     });

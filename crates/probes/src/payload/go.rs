@@ -18,7 +18,9 @@ use super::symbols::file_offset;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Function {
     pub(super) number: usize,
-    pub(super) entry: usize,
+    /// Where it has made sure of its stack; arguments are still where the caller put them. Its
+    /// very beginning runs twice where the stack must grow.
+    pub(super) body: usize,
     pub(super) returns: Vec<usize>,
 }
 
@@ -64,8 +66,9 @@ fn of_section<'data, R: ReadRef<'data>>(
     let function = |(number, range): (usize, Range<u64>)| {
         let code = code(elf, text + range.start..text + range.end)?;
         let entry = file_offset(elf, text + range.start)?;
-        let returns = returns(elf.architecture(), code)?;
-        Some(Function { number, entry, returns: returns.iter().map(|at| entry + at).collect() })
+        let Places { body, returns } = places(elf.architecture(), code)?;
+        let returns = returns.iter().map(|at| entry + at).collect();
+        Some(Function { number, body: entry + body, returns })
     };
     Some(found.into_iter().filter_map(function).collect())
 }
@@ -131,20 +134,27 @@ fn code<'data>(elf: &Elf<'data, impl ReadRef<'data>>, range: Range<u64>) -> Opti
     elf.sections().find_map(|section| section.data_range(range.start, bytes).ok().flatten())
 }
 
-/// Where the code returns; None if it is not what Go's compiler makes.
-fn returns(architecture: object::Architecture, code: &[u8]) -> Option<Vec<usize>> {
+/// Places in a function's code.
+#[derive(Debug, PartialEq, Eq)]
+struct Places {
+    body: usize,
+    returns: Vec<usize>,
+}
+
+/// None if the code is not what Go's compiler makes.
+fn places(architecture: object::Architecture, code: &[u8]) -> Option<Places> {
     match architecture {
-        object::Architecture::X86_64 => returns_of_x86(code),
-        object::Architecture::Aarch64 => returns_of_arm(code),
+        object::Architecture::X86_64 => places_of_x86(code),
+        object::Architecture::Aarch64 => places_of_arm(code),
         _ => None,
     }
 }
 
-fn returns_of_x86(code: &[u8]) -> Option<Vec<usize>> {
+fn places_of_x86(code: &[u8]) -> Option<Places> {
     use iced_x86::{Decoder, DecoderOptions, Mnemonic, Register};
     let mut decoder = Decoder::new(64, code, DecoderOptions::NONE);
     let mut returns = Vec::new();
-    let mut is_of_go = false;
+    let (mut is_of_go, mut body) = (false, None);
     while decoder.can_decode() {
         let instruction = decoder.decode();
         if instruction.is_invalid() {
@@ -155,14 +165,18 @@ fn returns_of_x86(code: &[u8]) -> Option<Vec<usize>> {
         is_of_go |= at < 16
             && instruction.memory_base() == Register::R14
             && instruction.memory_displacement64() == 16;
+        // If not, it jumps to its end, asks for more and begins again.
+        if is_of_go && body.is_none() && instruction.mnemonic() == Mnemonic::Jbe {
+            body = Some(usize::try_from(instruction.next_ip()).ok()?);
+        }
         if instruction.mnemonic() == Mnemonic::Ret {
             returns.push(at);
         }
     }
-    (is_of_go && !returns.is_empty()).then_some(returns)
+    Some(Places { body: body?, returns }).filter(|places| !places.returns.is_empty())
 }
 
-fn returns_of_arm(code: &[u8]) -> Option<Vec<usize>> {
+fn places_of_arm(code: &[u8]) -> Option<Places> {
     const RETURN: [u8; 4] = 0xd65f_03c0_u32.to_le_bytes();
     // Whether the stack suffices: ldr x16, [x28, #16].
     const STACK_LIMIT: [u8; 4] = 0xf940_0b90_u32.to_le_bytes();
@@ -170,7 +184,10 @@ fn returns_of_arm(code: &[u8]) -> Option<Vec<usize>> {
     let is_of_go = words().take(4).any(|(_, word)| word == STACK_LIMIT);
     let returns: Vec<_> =
         words().filter(|(_, word)| *word == RETURN).map(|(number, _)| number * 4).collect();
-    (is_of_go && !returns.is_empty()).then_some(returns)
+    // b.ls: the first jump on a condition.
+    let is_jump = |word: &[u8]| word.last() == Some(&0x54);
+    let jump = words().take(8).find(|(_, word)| is_jump(word)).filter(|_| is_of_go)?;
+    Some(Places { body: (jump.0 + 1) * 4, returns }).filter(|places| !places.returns.is_empty())
 }
 
 #[cfg(test)]
@@ -183,15 +200,16 @@ mod tests {
     fn returns_are_found_only_in_code_of_go() {
         // cmp rsp, [r14+16]; jbe +2; mov eax, 0xc3; ret
         let code = [0x49, 0x3b, 0x66, 0x10, 0x76, 0x06, 0xb8, 0xc3, 0, 0, 0, 0xc3];
-        assert_eq!(returns_of_x86(&code), Some(vec![11]), "0xc3 within an instruction is none");
-        assert_eq!(returns_of_x86(&code[6..]), None, "it does not begin as Go's functions do");
-        assert_eq!(returns_of_x86(&[0x49, 0x3b, 0x66, 0x10, 0x06]), None, "no instruction");
-        let arm: Vec<u8> = [0xf940_0b90_u32, 0xd65f_03c0, 0xd503_201f, 0xd65f_03c0]
-            .iter()
-            .flat_map(|word| word.to_le_bytes())
-            .collect();
-        assert_eq!(returns_of_arm(&arm), Some(vec![4, 12]));
-        assert_eq!(returns_of_arm(&arm[4..]), None);
+        let expected = Places { body: 6, returns: vec![11] };
+        assert_eq!(places_of_x86(&code), Some(expected), "0xc3 within an instruction is none");
+        assert_eq!(places_of_x86(&code[6..]), None, "it does not begin as Go's functions do");
+        assert_eq!(places_of_x86(&[0x49, 0x3b, 0x66, 0x10, 0x06]), None, "no instruction");
+        // ldr x16, [x28, #16]; cmp sp, x16; b.ls; ret; nop; ret
+        let words =
+            [0xf940_0b90_u32, 0xeb30_63ff, 0x5400_0169, 0xd65f_03c0, 0xd503_201f, 0xd65f_03c0];
+        let arm: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        assert_eq!(places_of_arm(&arm), Some(Places { body: 12, returns: vec![12, 20] }));
+        assert_eq!(places_of_arm(&arm[4..]), None);
     }
 
     #[test]

@@ -154,6 +154,7 @@ fn program_of<'a, 'obj>(
         Program::Wrote => (&programs.payload_tls_wrote, true),
         Program::Read => (&programs.payload_tls_read, true),
         Program::GoBegins => (&programs.payload_go_begins, false),
+        Program::GoWrites => (&programs.payload_go_writes, false),
         Program::GoWrote => (&programs.payload_go_wrote, false),
         Program::GoRead => (&programs.payload_go_read, false),
     }

@@ -141,11 +141,18 @@ int payload_tls_read(struct pt_regs *ctx)
 	return 0;
 }
 
-/* crypto/tls.(*Conn).Read(), .Write(); the others at their return instructions. */
+/* crypto/tls.(*Conn).Read(), and .Write(); the others at their return instructions. */
 SEC("uprobe")
 int payload_go_begins(struct pt_regs *ctx)
 {
 	go_call_begins(ctx);
+	return 0;
+}
+
+SEC("uprobe")
+int payload_go_writes(struct pt_regs *ctx)
+{
+	go_write_begins(ctx);
 	return 0;
 }
 

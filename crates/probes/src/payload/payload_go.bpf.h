@@ -39,21 +39,6 @@ struct {
 	__type(value, struct go_call);
 } go_calls SEC(".maps");
 
-static __always_inline void go_call_begins(const struct pt_regs *registers)
-{
-	struct goroutine key = {
-		.address = goroutine(registers),
-		.tgid = bpf_get_current_pid_tgid() >> 32,
-	};
-	struct go_call call = {
-		.session = go_argument(registers, 0),
-		.buffer = go_argument(registers, 1),
-	};
-
-	if (bpf_map_update_elem(&go_calls, &key, &call, BPF_ANY))
-		count_loss(PAYLOAD_LOSS_SOCKET_STATE);
-}
-
 static __always_inline __u64 pointer_at(__u64 address)
 {
 	__u64 pointer = 0;
@@ -97,24 +82,67 @@ static __always_inline __u64 cookie_of_go_session(__u64 session)
 	return bpf_map_lookup_elem(&tls_sockets, &cookie) ? cookie : 0;
 }
 
-static __always_inline struct tls_socket *socket_of_go_session(const struct tls_session *session)
+/* The session's socket, if the session or its descriptor tells. */
+static __always_inline struct tls_socket *known_go_socket(const struct tls_session *session)
 {
 	__u64 *bound = bpf_map_lookup_elem(&tls_sessions, session);
 	struct tls_slot found = { .is_socket_used = 1 };
-	struct tls_slot *slot;
 
 	if (bound)
 		return bpf_map_lookup_elem(&tls_sockets, bound);
 	found.socket = cookie_of_go_session(session->session);
-	if (found.socket)
-		return tls_socket_of(session, &found);
-	/* Something is in between that passes the records on. */
+	return found.socket ? tls_socket_of(session, &found) : NULL;
+}
+
+/* Or else the one that the thread used last: something in between passes the records on. */
+static __always_inline struct tls_socket *socket_of_go_session(const struct tls_session *session)
+{
+	struct tls_socket *socket = known_go_socket(session);
+	struct tls_slot *slot;
+	struct tls_slot found = {};
+
+	if (socket)
+		return socket;
 	slot = tls_slot();
 	if (!slot)
 		return NULL;
 	found.socket = slot->socket;
-	found.is_socket_used = 0;
 	return tls_socket_of(session, &found);
+}
+
+static __always_inline void go_call_begins(const struct pt_regs *registers)
+{
+	struct goroutine key = {
+		.address = goroutine(registers),
+		.tgid = bpf_get_current_pid_tgid() >> 32,
+	};
+	struct go_call call = {
+		.session = go_argument(registers, 0),
+		.buffer = go_argument(registers, 1),
+	};
+
+	if (bpf_map_update_elem(&go_calls, &key, &call, BPF_ANY))
+		count_loss(PAYLOAD_LOSS_SOCKET_STATE);
+}
+
+/*
+ * What is written is told when the call begins, because another goroutine may read the answer before
+ * it returns; it is written whole, or the connection is done for. With the call that begins the
+ * connection, the socket is known when it ends.
+ */
+static __always_inline void go_write_begins(const struct pt_regs *registers)
+{
+	struct tls_session session = {
+		.session = go_argument(registers, 0),
+		.tgid = bpf_get_current_pid_tgid() >> 32,
+	};
+	__s64 length = go_argument(registers, 2);
+	struct tls_socket *socket = known_go_socket(&session);
+
+	if (!socket)
+		go_call_begins(registers);
+	else if (length > 0 && length < 1L << 31)
+		tls_passed(socket, go_argument(registers, 1), length, PAYLOAD_SENT);
 }
 
 static __always_inline void go_call_ends(const struct pt_regs *registers, enum payload_way way)

@@ -120,7 +120,14 @@ static __always_inline __u64 go_argument(const struct pt_regs *registers, int in
 #if defined(__TARGET_ARCH_x86)
 	const struct pt_regs___function *function = (const void *)registers;
 
-	return index ? function->bx : function->ax;
+	switch (index) {
+	case 0:
+		return function->ax;
+	case 1:
+		return function->bx;
+	default:
+		return function->cx;
+	}
 #elif defined(__TARGET_ARCH_arm64)
 	return registers->regs[index];
 #endif
