@@ -41,6 +41,7 @@ fn response(question: &str, records: &[&str]) -> Vec<u8> {
 
 fn message(netns: Netns, pid: Option<u32>, payload: Vec<u8>) -> DnsMessage {
     DnsMessage {
+        dialled: None,
         transport: Transport::Udp,
         way: Way::Received,
         socket: 1,

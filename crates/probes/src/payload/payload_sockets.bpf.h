@@ -46,13 +46,24 @@ static __noinline int http_call(struct sock *sk, struct connection *connection, 
  */
 __u64 ignored_sockets[IGNORED_SOCKETS_MAX] SEC(".bss.ignored");
 
+/* A connection until it is worth a storage of its own; whoever has the scratch memory has this. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct connection);
+} fresh_connections SEC(".maps");
+
 /* The verifier forbids arithmetic on pointers, and a copy of half of one is none. */
 static __always_inline __u64 *place_of(const void *sk)
 {
 	__u32 low;
 
 	asm("%0 = %1" : "=w"(low) : "w"((__u32)(__u64)sk));
-	return &ignored_sockets[(low >> 6 ^ low >> 18) & (IGNORED_SOCKETS_MAX - 1)];
+	low = low >> 6 ^ low >> 18;
+	/* 6.1 loses sight of limits that are set before an exclusive or. */
+	barrier_var(low);
+	return &ignored_sockets[low & (IGNORED_SOCKETS_MAX - 1)];
 }
 
 /* What is ignored needs no storage, unless its end is to be told. */
@@ -110,29 +121,33 @@ static __noinline int next_call(struct sock *sk, struct connection *connection, 
 static __noinline int first_call(struct sock *sk, int result, int flags, enum payload_way way)
 {
 	enum source_kind kind = SOURCE_NONE;
-	struct connection *connection;
-	struct connection fresh = {};
+	struct connection *connection, *fresh;
 	struct source source = {};
 	struct scratch *scratch;
 	enum verdict verdict;
 	__u64 position;
+	__u32 zero = 0;
 
-	if (!is_tcp(sk))
+	if (!is_tcp(sk) || !take_scratch(&scratch))
 		return 0;
+	fresh = bpf_map_lookup_elem(&fresh_connections, &zero);
+	if (!fresh) {
+		leave_scratch(scratch);
+		return 0;
+	}
+	__builtin_memset(fresh, 0, sizeof(*fresh));
 	if (!is_adoption_complete)
-		fresh.flags |= CONNECTION_JOINED;
-	position = advance(sk, &fresh, result, way);
-	if (!take_scratch(&scratch))
-		return 0;
+		fresh->flags |= CONNECTION_JOINED;
+	position = advance(sk, fresh, result, way);
 	if (!(flags & MSG_TRUNC))
 		kind = find_source(scratch, &source);
-	verdict = judge_call(scratch, &fresh, kind, &source, result, way);
-	if (verdict == VERDICT_NOTHING && !(fresh.flags & CONNECTION_JOINED)) {
+	verdict = judge_call(scratch, fresh, kind, &source, result, way);
+	if (verdict == VERDICT_NOTHING && !(fresh->flags & CONNECTION_JOINED)) {
 		*place_of(sk) = (__u64)sk;
 		leave_scratch(scratch);
 		return 0;
 	}
-	connection = bpf_sk_storage_get(&connections, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+	connection = bpf_sk_storage_get(&connections, sk, fresh, BPF_SK_STORAGE_GET_F_CREATE);
 	if (connection) {
 		follow(sk, connection, scratch, verdict, kind, &source, position, result, way);
 		forget_ignored(sk, connection);
