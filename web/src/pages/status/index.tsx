@@ -57,7 +57,9 @@ function StatusBody({ status }: { status: StatusAnswer }) {
         )}
       </section>
       <section className={classes.section} aria-label="Losses">
-        <h2 className={classes.heading}>Lost, dropped, discarded or sampled in the last 15 minutes</h2>
+        <h2 className={classes.heading}>
+          Lost, dropped, discarded or sampled in the last 15 minutes
+        </h2>
         {status.losses.length > 0 ? (
           <LossTable losses={status.losses} />
         ) : (
