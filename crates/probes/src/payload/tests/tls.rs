@@ -257,7 +257,8 @@ func main() {
 		log.Fatal(err)
 	}
 	go http.ServeTLS(listener, nil, "cert", "key")
-	time.Sleep(200 * time.Millisecond)
+	// On a busy machine it takes a moment to look into a program that begins.
+	time.Sleep(time.Second)
 	config := &tls.Config{InsecureSkipVerify: true}
 	client := &http.Client{Transport: &http.Transport{
 		TLSClientConfig: config, ForceAttemptHTTP2: WITH_HTTP2, MaxConnsPerHost: 2}}
