@@ -312,16 +312,17 @@ fn go_is_read_in_programs_without_symbols() {
         let ask = watch.lab.host(0).start(&mut ask).expect("the program starts");
         watch.wait_for(ask);
         let lost = watch.lost();
-        let count = |role, way, beginning: &[u8]| -> usize {
+        // Not call by call: Go's server may read the first byte of the next request by itself.
+        let count = |role, way, wanted: &str| -> usize {
             let told = watch.of_port(0, role, 7940);
-            let calls = told.iter().flat_map(|told| &told.calls).filter(|call| call.way == way);
-            calls.filter(|call| call.bytes.starts_with(beginning)).count()
+            let streams = told.iter().map(|told| told.stream(way).0);
+            streams.map(|bytes| String::from_utf8_lossy(&bytes).matches(wanted).count()).sum()
         };
-        assert_eq!(count(Role::Server, Way::Received, b"GET /a HTTP/1.1"), 10, "{lost:?}");
-        assert_eq!(count(Role::Server, Way::Sent, b"HTTP/1.1 200 OK"), 10);
+        assert_eq!(count(Role::Server, Way::Received, "GET /a HTTP/1.1\r\n"), 10, "{lost:?}");
+        assert_eq!(count(Role::Server, Way::Sent, "HTTP/1.1 200 OK\r\n"), 10);
         if !one_end {
-            assert_eq!(count(Role::Client, Way::Sent, b"GET /a HTTP/1.1"), 10);
-            assert_eq!(count(Role::Client, Way::Received, b"HTTP/1.1 200 OK"), 10);
+            assert_eq!(count(Role::Client, Way::Sent, "GET /a HTTP/1.1\r\n"), 10);
+            assert_eq!(count(Role::Client, Way::Received, "HTTP/1.1 200 OK\r\n"), 10);
         }
         assert_eq!(lost, []);
     }
