@@ -23,6 +23,8 @@ pub struct AgentOptions {
     pub agent_id: Option<String>,
     /// Host name to report instead of the kernel's.
     pub host_name: Option<String>,
+    /// Cluster that the host is a node of, where it must be said.
+    pub cluster: Option<String>,
     /// Length of a window, milliseconds: 1,000 to 3,600,000.
     pub window_ms: u32,
     /// Whether connections of one client to one server count as one flow, whatever port they
@@ -50,6 +52,7 @@ impl AgentOptions {
             data_dir: data_dir.into(),
             agent_id: None,
             host_name: None,
+            cluster: None,
             window_ms: 10_000,
             fold_client_port: true,
             proc_root: PathBuf::from("/proc"),

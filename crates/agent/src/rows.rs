@@ -123,6 +123,8 @@ fn row_text(name: &str) -> Option<RowText> {
         "remote_process" => |row| row.remote.process.as_deref(),
         "local_container" => |row| row.local.container.as_deref(),
         "remote_container" => |row| row.remote.container.as_deref(),
+        "local_pod_uid" => |row| row.local.pod_uid.as_deref(),
+        "remote_pod_uid" => |row| row.remote.pod_uid.as_deref(),
         "local_deployment" => |row| row.local.workload.as_ref().map(|w| &*w.name),
         "remote_deployment" => |row| row.remote.workload.as_ref().map(|w| &*w.name),
         "local_workload_kind" => |row| row.local.workload.as_ref().map(|w| w.kind),

@@ -450,6 +450,8 @@ impl<S: RecordSource> Watcher<S> {
             from_ms: span.from_ms,
             to_ms: span.to_ms.max(span.from_ms),
             created_unix_ms: Moment::now().unix_ms,
+            cluster: self.options.cluster.clone(),
+            place: None,
             losses: self.losses.take_pending(),
         }
     }

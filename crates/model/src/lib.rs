@@ -9,6 +9,7 @@ mod entity;
 mod flow;
 mod l7;
 mod loss;
+mod place;
 mod sketch;
 
 pub use counters::{L4Counters, Samples, Signal, SignalSet};
@@ -20,4 +21,5 @@ pub use flow::{
 };
 pub use l7::{Exchange, HEADERS_MAX, L7Ends, L7Protocol, Outcome, Payload, Way};
 pub use loss::{Loss, LossKind};
+pub use place::Place;
 pub use sketch::{SKETCH_US_MAX, Sketch, SketchError};

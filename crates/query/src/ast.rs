@@ -166,11 +166,11 @@ impl Predicate {
         }
     }
 
-    /// Whether a text value matches.
+    /// Whether a text value matches; of several lines (labels, headers), any one of them.
     pub fn matches_text(&self, text: &str) -> bool {
         match self {
             Predicate::Exists => true,
-            Predicate::Text(pattern) => pattern.matches(text),
+            Predicate::Text(pattern) => text.split('\n').any(|line| pattern.matches(line)),
             _ => false,
         }
     }

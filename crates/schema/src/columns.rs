@@ -189,6 +189,10 @@ const ENDS: &[Column] = &[
         .origin(AgentOrServer),
     text("local_container", "container id at the local end, from its cgroup"),
     text("remote_container", "container id at the other end").origin(AgentOrServer),
+    text("local_pod_uid", "uid of the Pod that the local end's control group was made for")
+        .since(5),
+    text("remote_pod_uid", "uid of the other end's Pod, where that end is on the same host")
+        .since(5),
     text("local_host", "host of the local end").required(),
     text("remote_host", "host of the other end, where an agent watches it").origin(AgentOrServer),
     text("remote_agent", "agent that observes the other end of the same conversation")
@@ -212,6 +216,12 @@ const ENDS: &[Column] = &[
     text("remote_region", "region of the other end").origin(Server),
     text("local_cluster", "cluster of the local end").origin(Server),
     text("remote_cluster", "cluster of the other end").origin(Server),
+    text("local_labels", "labels of the local end's Pod, a line `name=value` each")
+        .origin(Server)
+        .since(5),
+    text("remote_labels", "labels of the other end's Pod, a line `name=value` each")
+        .origin(Server)
+        .since(5),
 ];
 
 const L4_COUNTERS: &[Column] = &[

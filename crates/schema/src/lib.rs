@@ -20,4 +20,4 @@ pub use metrics::{DNS_METRICS, Formula, L4_METRICS, L7_METRICS, Metric, metric, 
 
 /// Version of the stored and sent columns. A reader accepts every version up to its own and
 /// fills columns that are younger than the data with nulls.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;

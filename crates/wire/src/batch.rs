@@ -3,7 +3,7 @@
 use arrow_array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
-use weir_model::Loss;
+use weir_model::{Loss, Place};
 use weir_schema::Table;
 
 /// What a batch says about itself. Field names are the keys of the JSON under `weir.batch`.
@@ -35,6 +35,12 @@ pub struct BatchHeader {
     pub to_ms: i64,
     /// The agent's wall clock when the batch was made.
     pub created_unix_ms: i64,
+    /// Cluster that the agent was told it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// Where the agent's host is, as its cloud says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     /// What went missing since the batch before.
     #[serde(default)]
     pub losses: Vec<Loss>,

@@ -69,7 +69,7 @@ fn a_batch_comes_back_as_it_went() {
 fn golden_batches_are_readable() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let newest = "a new version needs goldens of its own";
-    assert_eq!((FORMAT, FORMAT_VERSION), (1, 4), "{newest}");
+    assert_eq!((FORMAT, FORMAT_VERSION), (1, 5), "{newest}");
     let goldens = [
         ("format-1.arrow", Table::L4Flows, 1),
         ("format-1-l4_flows-2.arrow", Table::L4Flows, 2),
@@ -81,6 +81,10 @@ fn golden_batches_are_readable() {
         ("format-1-l7_flows-4.arrow", Table::L7Flows, 4),
         ("format-1-l7_samples-4.arrow", Table::L7Samples, 4),
         ("format-1-dns_flows-4.arrow", Table::DnsFlows, 4),
+        ("format-1-l4_flows-5.arrow", Table::L4Flows, 5),
+        ("format-1-l7_flows-5.arrow", Table::L7Flows, 5),
+        ("format-1-l7_samples-5.arrow", Table::L7Samples, 5),
+        ("format-1-dns_flows-5.arrow", Table::DnsFlows, 5),
     ];
     for (name, table, schema_version) in goldens {
         let path = dir.join(name);

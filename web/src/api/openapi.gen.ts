@@ -422,10 +422,14 @@ export interface components {
             client_host: string | null;
             /** @description local_ip or remote_ip: that of the client */
             client_ip: string;
+            /** @description local_labels or remote_labels: that of the client */
+            client_labels: string | null;
             /** @description local_namespace or remote_namespace: that of the client */
             client_namespace: string | null;
             /** @description local_pod or remote_pod: that of the client */
             client_pod: string | null;
+            /** @description local_pod_uid or remote_pod_uid: that of the client */
+            client_pod_uid: string | null;
             /**
              * Format: int32
              * @description local_port or remote_port: that of the client
@@ -518,10 +522,14 @@ export interface components {
             local_host: string;
             /** @description address of the observed end */
             local_ip: string;
+            /** @description labels of the local end's Pod, a line `name=value` each */
+            local_labels: string | null;
             /** @description Kubernetes namespace of the local end */
             local_namespace: string | null;
             /** @description Pod of the local end */
             local_pod: string | null;
+            /** @description uid of the Pod that the local end's control group was made for */
+            local_pod_uid: string | null;
             /**
              * Format: int32
              * @description port of the observed end; absent where folded
@@ -571,10 +579,14 @@ export interface components {
             remote_host: string | null;
             /** @description address of the other end, behind translated addresses (NAT) */
             remote_ip: string;
+            /** @description labels of the other end's Pod, a line `name=value` each */
+            remote_labels: string | null;
             /** @description Kubernetes namespace of the other end */
             remote_namespace: string | null;
             /** @description Pod of the other end */
             remote_pod: string | null;
+            /** @description uid of the other end's Pod, where that end is on the same host */
+            remote_pod_uid: string | null;
             /**
              * Format: int32
              * @description port of the other end; absent where folded
@@ -639,10 +651,14 @@ export interface components {
             server_host: string | null;
             /** @description local_ip or remote_ip: that of the server */
             server_ip: string;
+            /** @description local_labels or remote_labels: that of the server */
+            server_labels: string | null;
             /** @description local_namespace or remote_namespace: that of the server */
             server_namespace: string | null;
             /** @description local_pod or remote_pod: that of the server */
             server_pod: string | null;
+            /** @description local_pod_uid or remote_pod_uid: that of the server */
+            server_pod_uid: string | null;
             /**
              * Format: int32
              * @description local_port or remote_port: that of the server
@@ -821,10 +837,14 @@ export interface components {
             client_host: string | null;
             /** @description local_ip or remote_ip: that of the client */
             client_ip: string;
+            /** @description local_labels or remote_labels: that of the client */
+            client_labels: string | null;
             /** @description local_namespace or remote_namespace: that of the client */
             client_namespace: string | null;
             /** @description local_pod or remote_pod: that of the client */
             client_pod: string | null;
+            /** @description local_pod_uid or remote_pod_uid: that of the client */
+            client_pod_uid: string | null;
             /**
              * Format: int32
              * @description local_port or remote_port: that of the client
@@ -872,10 +892,14 @@ export interface components {
             local_host: string;
             /** @description address of the observed end */
             local_ip: string;
+            /** @description labels of the local end's Pod, a line `name=value` each */
+            local_labels: string | null;
             /** @description Kubernetes namespace of the local end */
             local_namespace: string | null;
             /** @description Pod of the local end */
             local_pod: string | null;
+            /** @description uid of the Pod that the local end's control group was made for */
+            local_pod_uid: string | null;
             /**
              * Format: int32
              * @description port of the observed end; absent where folded
@@ -923,10 +947,14 @@ export interface components {
             remote_host: string | null;
             /** @description address of the other end, behind translated addresses (NAT) */
             remote_ip: string;
+            /** @description labels of the other end's Pod, a line `name=value` each */
+            remote_labels: string | null;
             /** @description Kubernetes namespace of the other end */
             remote_namespace: string | null;
             /** @description Pod of the other end */
             remote_pod: string | null;
+            /** @description uid of the other end's Pod, where that end is on the same host */
+            remote_pod_uid: string | null;
             /**
              * Format: int32
              * @description port of the other end; absent where folded
@@ -959,10 +987,14 @@ export interface components {
             server_host: string | null;
             /** @description local_ip or remote_ip: that of the server */
             server_ip: string;
+            /** @description local_labels or remote_labels: that of the server */
+            server_labels: string | null;
             /** @description local_namespace or remote_namespace: that of the server */
             server_namespace: string | null;
             /** @description local_pod or remote_pod: that of the server */
             server_pod: string | null;
+            /** @description local_pod_uid or remote_pod_uid: that of the server */
+            server_pod_uid: string | null;
             /**
              * Format: int32
              * @description local_port or remote_port: that of the server

@@ -173,6 +173,8 @@ mod tests {
             from_ms: 0,
             to_ms: 10_000,
             created_unix_ms: 10_000,
+            cluster: None,
+            place: None,
             losses: vec![Loss {
                 kind: LossKind::Lost,
                 component: "probe_tcp".to_owned(),

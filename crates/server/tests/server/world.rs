@@ -137,6 +137,8 @@ pub fn batch_of(table: Table, agent: &str, sequence: u64, start_ms: i64, rows: V
         from_ms: start_ms,
         to_ms: start_ms + WINDOW_MS,
         created_unix_ms: start_ms + WINDOW_MS,
+        cluster: None,
+        place: None,
         losses: Vec::new(),
     };
     let name = |mut row: Row| {

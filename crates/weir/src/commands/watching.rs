@@ -66,6 +66,7 @@ pub fn options(config: &Config) -> Result<AgentOptions> {
     running::private_folder(&dir)?;
     let mut options = AgentOptions::new(dir);
     options.host_name = config.text("agent.host").map(str::to_owned);
+    options.cluster = config.text("agent.cluster").map(str::to_owned);
     options.window_ms = config.duration("agent.window").as_millis().try_into().unwrap_or(u32::MAX);
     options.fold_client_port = config.bool("agent.fold_client_port");
     options.limits.flows_max = config.integer("agent.flows_max").try_into().unwrap_or(usize::MAX);

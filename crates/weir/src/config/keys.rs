@@ -102,6 +102,48 @@ pub const KEYS: &[Key] = &[
         "largest batch that is accepted",
     ),
     key(
+        "kubernetes.watch",
+        "kubernetes-watch",
+        Kind::Choice(&["auto", "on", "off"]),
+        Some("auto"),
+        SERVER,
+        "watch the API server of a Kubernetes cluster for the names of Pods, workloads, Services and \
+         nodes; auto: where `kubernetes.url` is set or the server runs in a Pod",
+    ),
+    key(
+        "kubernetes.cluster",
+        "kubernetes-cluster",
+        Kind::Text,
+        Some("kubernetes"),
+        SERVER,
+        "name of that cluster in every row",
+    ),
+    key(
+        "kubernetes.url",
+        "kubernetes-url",
+        Kind::Text,
+        None,
+        SERVER,
+        "API server, https://HOST:PORT (default: what the Pod is told)",
+    ),
+    key(
+        "kubernetes.ca_file",
+        "kubernetes-ca-file",
+        Kind::Path,
+        None,
+        SERVER,
+        "certificates that the API server's must be signed by, PEM (default: the service account's)",
+    ),
+    key(
+        "kubernetes.token_file",
+        "kubernetes-token-file",
+        Kind::Path,
+        None,
+        SERVER,
+        "file of the token for the API server, read again for each request (default: the service \
+         account's)",
+    ),
+    key(
         "store.retention",
         "retention",
         Kind::Duration { min_ms: HOUR_MS, max_ms: 10 * 365 * 24 * HOUR_MS },
@@ -140,6 +182,15 @@ pub const KEYS: &[Key] = &[
         None,
         AGENT,
         "name of this host in every row (default: the kernel's host name)",
+    ),
+    key(
+        "agent.cluster",
+        "agent-cluster",
+        Kind::Text,
+        None,
+        AGENT,
+        "Kubernetes cluster that this host is a node of; only needed where the server watches \
+         several clusters whose nodes it cannot tell apart",
     ),
     key(
         "agent.window",

@@ -26,6 +26,8 @@ pub fn header() -> BatchHeader {
         from_ms: 1_700_000_000_000,
         to_ms: 1_700_000_010_000,
         created_unix_ms: 1_700_000_010_004,
+        cluster: None,
+        place: None,
         losses: vec![Loss {
             kind: LossKind::Lost,
             component: "probe_tcp".to_owned(),
