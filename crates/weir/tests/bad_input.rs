@@ -47,6 +47,12 @@ fn usage_and_configuration() {
     refused(&["agent"], &[], &["--server http://HOST:PORT"]);
     refused(&["agent", "--server", "ftp://x"], &[], &["expected http://"]);
     refused(&["flows", "--limit", "many"], &[], &["expected a whole number"]);
+    std::fs::write(&file, "short").expect("written");
+    let data = dir.path().join("data");
+    let server = ["server", "--listen", "127.0.0.1:0", "--data-dir", text(&data)];
+    let file = text(&file);
+    refused(&[&server[..], &["--server-token-file", file]].concat(), &[], &[file, "openssl rand"]);
+    refused(&["token"], &[("WEIR_SERVER_TOKEN_FILE", file)], &[file, "restart server and agents"]);
 }
 
 #[test]

@@ -9,4 +9,4 @@ mod token;
 
 pub use guard::guard;
 pub use session::{COOKIE, Sessions};
-pub use token::{Token, TokenError, TokenHash, TokenState, load_or_create, replace};
+pub use token::{Token, TokenError, TokenHash, TokenState, load_or_create, read, replace};

@@ -14,6 +14,10 @@ use subtle::ConstantTimeEq;
 const FILE_NAME: &str = "token.sha256";
 const PREFIX: &str = "weir_";
 const RANDOM_BYTES: usize = 32;
+/// A given token is as good as its maker; less than this can be guessed by trying.
+const CHARS_MIN: usize = 16;
+/// Longer ones would be most of the head of a request.
+const CHARS_MAX: usize = 1024;
 
 /// A token as its owner knows it. It is random with 256 bits, so a plain hash is enough to keep.
 #[derive(Clone, PartialEq, Eq)]
@@ -76,6 +80,11 @@ pub enum TokenError {
          have a new token made"
     )]
     Damaged { path: PathBuf },
+    #[error(
+        "the token file {path} must hold one word of {CHARS_MIN} to {CHARS_MAX} characters, such as \
+         `openssl rand -hex 32` prints"
+    )]
+    Unfit { path: PathBuf },
 }
 
 /// The token of a data directory.
@@ -101,6 +110,19 @@ pub fn load_or_create(data_dir: &Path) -> Result<TokenState, TokenError> {
             Ok(TokenState { hash: token.hash(), created: Some(token) })
         }
         Err(source) => Err(TokenError::File { action: "read", path, source }),
+    }
+}
+
+/// The token that an operator put into a file of their own; of that, too, only the hash is kept.
+pub fn read(path: &Path) -> Result<TokenHash, TokenError> {
+    let failed = |source| TokenError::File { action: "read", path: path.to_owned(), source };
+    let text = fs::read_to_string(path).map_err(failed)?;
+    let token = text.trim();
+    let is_word = token.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_word && (CHARS_MIN..=CHARS_MAX).contains(&token.len()) {
+        Ok(TokenHash::of(token))
+    } else {
+        Err(TokenError::Unfit { path: path.to_owned() })
     }
 }
 
@@ -177,6 +199,28 @@ mod tests {
             assert!(matches!(error, TokenError::Damaged { .. }), "{text}");
             assert_eq!(fs::read_to_string(&file).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn a_given_token_is_one_word_that_cannot_be_guessed() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("token");
+        let given = "correct-horse-battery-staple";
+        for text in [given.to_owned(), format!("{given}\n"), format!(" {given} \r\n")] {
+            fs::write(&file, text).unwrap();
+            assert!(read(&file).unwrap().is_of(given));
+        }
+        let unfit =
+            ["", "\n", "fifteen-letters", "two words of enough length", "töken-töken-töken"];
+        for text in unfit.map(str::to_owned).into_iter().chain(["x".repeat(CHARS_MAX + 1)]) {
+            fs::write(&file, &text).unwrap();
+            let error = read(&file).unwrap_err();
+            assert!(matches!(error, TokenError::Unfit { .. }), "{text}");
+            assert!(text.is_empty() || !error.to_string().contains(&text), "it is a secret");
+        }
+        let error = read(&dir.path().join("none")).unwrap_err();
+        assert!(error.to_string().contains("cannot read the token file"), "{error}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is made");
     }
 
     #[test]

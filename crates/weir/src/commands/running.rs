@@ -79,7 +79,9 @@ pub fn open_store(config: &Config) -> Result<Arc<ParquetStore>> {
 
 /// The server's options. Beyond loopback a token is demanded; where it is made, it is shown once.
 pub fn server_options(config: &Config, listen: SocketAddr) -> Result<Options> {
-    let auth = if listen.ip().is_loopback() {
+    let auth = if let Some(path) = config.path("server.token_file") {
+        AuthMode::Token(auth::read(&path).map_err(usage)?)
+    } else if listen.ip().is_loopback() {
         AuthMode::LoopbackOpen
     } else {
         let state = auth::load_or_create(&config.data_dir()).map_err(usage)?;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use weir_server::auth;
 
 use super::running;
@@ -10,6 +10,13 @@ use crate::config::Config;
 use crate::usage;
 
 pub fn run(config: &Config) -> Result<ExitCode> {
+    if let Some(path) = config.path("server.token_file") {
+        return Err(usage(anyhow!(
+            "the server takes its token from server.token_file, {}; write a new one there, for \
+             instance with `openssl rand -hex 32`, and restart server and agents",
+            path.display()
+        )));
+    }
     let dir = config.data_dir();
     running::private_folder(&dir)?;
     let token = auth::replace(&dir).map_err(usage)?;

@@ -94,6 +94,15 @@ pub const KEYS: &[Key] = &[
         "address and port of UI, API and ingest; any address but loopback demands a token",
     ),
     key(
+        "server.token_file",
+        "server-token-file",
+        Kind::Path,
+        None,
+        SERVER,
+        "file that holds the token to demand, on loopback too; without it one is made where one is \
+         needed, and kept as a hash in the data folder",
+    ),
+    key(
         "server.ingest_bytes_max",
         "ingest-bytes-max",
         Kind::Bytes { min: MIB, max: GIB },
