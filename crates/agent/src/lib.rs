@@ -30,6 +30,7 @@ mod stats;
 mod transport;
 mod watch;
 mod window;
+mod window_sink;
 
 pub use agent::{Agent, AgentError, AgentHandle};
 pub use capabilities::{CapabilityError, KEPT_CAPABILITIES, capabilities_of, drop_capabilities};
@@ -41,6 +42,8 @@ pub use source::{RecordSource, SourceError};
 pub use spool::SpoolError;
 pub use stats::AgentStats;
 pub use transport::{Transport, TransportError};
+/// What a control group's path means for [`AgentOptions::cgroup`].
+pub use weir_identity::{ScopeError, scope_directory};
 /// The probes, for the binary that starts them: an agent takes them as a [`RecordSource`].
 pub use weir_l7::{Headers, HeadersError};
 pub use weir_probes as probes;

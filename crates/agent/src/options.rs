@@ -30,6 +30,8 @@ pub struct AgentOptions {
     /// Whether connections of one client to one server count as one flow, whatever port they
     /// came from. Without it every connection is a row.
     pub fold_client_port: bool,
+    /// Directory of the control group outside of which nothing is observed; without it all is.
+    pub cgroup: Option<PathBuf>,
     /// Where the host's `/proc` and `/etc` are seen.
     pub proc_root: PathBuf,
     pub etc_root: PathBuf,
@@ -55,6 +57,7 @@ impl AgentOptions {
             cluster: None,
             window_ms: 10_000,
             fold_client_port: true,
+            cgroup: None,
             proc_root: PathBuf::from("/proc"),
             etc_root: PathBuf::from("/etc"),
             cpu_max_percent: 50,

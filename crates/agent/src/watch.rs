@@ -4,7 +4,6 @@
 //! flows, find their other ends, hand the batch over without waiting for anybody.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{SyncSender, TrySendError};
@@ -13,11 +12,8 @@ use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
-use weir_identity::{DnsNames, HostAddresses, Owner, Owners};
-use weir_model::{
-    Direction, L4Counters, L4Record, ListenRecord, LossKind, Netns, Process, Transport,
-};
-use weir_probes::Sink;
+use weir_identity::{CgroupScope, DnsNames, HostAddresses, Owner, Owners};
+use weir_model::{Direction, L4Counters, LossKind, Transport};
 use weir_schema::{FORMAT_VERSION, Table};
 use weir_wire::{Batch, BatchHeader, FORMAT};
 
@@ -34,13 +30,12 @@ use crate::rows::{FlowRow, RowContext, record_batch};
 use crate::source::{RecordSource, SourceError};
 use crate::stats::Counters;
 use crate::window::{Span, Window};
+use crate::window_sink::WindowSink;
 
 /// Longest wait for DNS messages in one go, so that a stop is noticed soon.
 const POLL_MAX: Duration = Duration::from_millis(100);
 /// How long addresses and other ends are remembered without being seen.
 const HOLD_MS: i64 = 600_000;
-/// Processes tried for the interfaces of one namespace; short-lived ones may be gone.
-const PIDS_PER_NETNS_MAX: usize = 8;
 /// Repeated errors of the source are logged once in so many.
 const ERRORS_LOGGED_EVERY: u64 = 360;
 
@@ -89,6 +84,7 @@ pub struct Watcher<S> {
     source: S,
     options: AgentOptions,
     names: AgentNames,
+    scope: CgroupScope,
     table: FlowTable,
     owners: Owners,
     addresses: HostAddresses,
@@ -116,6 +112,7 @@ impl<S: RecordSource> Watcher<S> {
     ) -> Self {
         let limits = options.limits;
         Self {
+            scope: CgroupScope::new(options.cgroup.clone(), options.owners.cgroups_max),
             table: FlowTable::new(options.fold_client_port, limits.flows_max),
             owners: Owners::new(&options.proc_root, options.owners),
             addresses: HostAddresses::new(&options.proc_root, limits.addresses_max, HOLD_MS),
@@ -167,6 +164,7 @@ impl<S: RecordSource> Watcher<S> {
             }
             let timeout = Duration::from_nanos(left).min(POLL_MAX);
             let began = Instant::now();
+            self.scope.refresh(now.unix_ms);
             if self.source.reads_payload() {
                 let polled = self.poll_payload(timeout);
                 self.note_source(polled.map(|()| 0));
@@ -182,6 +180,7 @@ impl<S: RecordSource> Watcher<S> {
 
     fn poll_payload(&mut self, timeout: Duration) -> Result<(), SourceError> {
         let mut gate = Gate {
+            scope: &mut self.scope,
             names: &self.options.excluded_containers,
             owners: &mut self.owners,
             sink: &mut self.requests,
@@ -203,10 +202,13 @@ impl<S: RecordSource> Watcher<S> {
 
     fn poll_dns(&mut self, timeout: Duration) -> Result<u64, SourceError> {
         let mut messages = 0;
-        let (dns, lookups) = (&mut self.dns, &mut self.lookups);
+        let (scope, dns, lookups) = (&mut self.scope, &mut self.dns, &mut self.lookups);
         let now = Moment::now();
         self.source.poll_dns(timeout, &mut |message| {
             messages += 1;
+            if !scope.has(message.cgroup_id, now.unix_ms) {
+                return;
+            }
             if let Some(reading) = dns.observe(&message, now.unix_ms_of(message.mono_ns)) {
                 lookups.add(&message, &reading);
             }
@@ -261,6 +263,7 @@ impl<S: RecordSource> Watcher<S> {
 
     fn drain(&mut self, now_ms: i64) -> Result<(), SourceError> {
         let mut sink = WindowSink {
+            scope: &mut self.scope,
             table: &mut self.table,
             owners: &mut self.owners,
             addresses: &mut self.addresses,
@@ -341,7 +344,7 @@ impl<S: RecordSource> Watcher<S> {
     fn collect_losses(&mut self) {
         self.losses.add_all(self.source.losses());
         self.losses.add_all(self.dns.losses());
-        let cut_walks = self.owners.take_cut_walks();
+        let cut_walks = self.owners.take_cut_walks() + self.scope.take_cut_walks();
         self.losses.add(LossKind::Discarded, "identity", "cgroups_max", cut_walks);
     }
 
@@ -463,42 +466,5 @@ fn random_seed() -> u64 {
     match getrandom::fill(&mut bytes) {
         Ok(()) => u64::from_ne_bytes(bytes),
         Err(_) => Moment::now().mono_ns,
-    }
-}
-
-/// Takes the records of a window's end.
-struct WindowSink<'a> {
-    table: &'a mut FlowTable,
-    owners: &'a mut Owners,
-    addresses: &'a mut HostAddresses,
-    ends: &'a mut BothEnds,
-    /// Processes of each namespace, through which its interfaces can be read.
-    pids: HashMap<Netns, Vec<u32>>,
-    now_ms: i64,
-}
-
-impl WindowSink<'_> {
-    /// Notes whose address it is, and a few processes that can tell the namespace's others.
-    fn saw_local(&mut self, netns: Netns, ip: IpAddr, process: Option<&Process>) {
-        self.addresses.saw(netns, ip, self.now_ms);
-        let Some(process) = process else { return };
-        let pids = self.pids.entry(netns).or_default();
-        if pids.len() < PIDS_PER_NETNS_MAX && !pids.contains(&process.pid) {
-            pids.push(process.pid);
-        }
-    }
-}
-
-impl Sink for WindowSink<'_> {
-    fn l4(&mut self, record: L4Record) {
-        self.saw_local(record.netns, record.local.ip, record.process.as_ref());
-        self.table.add(&record);
-    }
-
-    fn listen(&mut self, record: ListenRecord) {
-        self.saw_local(record.netns, record.local.ip, record.process.as_ref());
-        let owner = self.owners.find(record.process.as_ref(), record.cgroup_id, self.now_ms);
-        let ListenRecord { transport, local, netns, .. } = record;
-        self.ends.listens(transport, netns, local, owner, self.now_ms);
     }
 }

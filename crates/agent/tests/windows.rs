@@ -3,11 +3,14 @@
 mod common;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use common::{Script, Server, end, lock, options, record, wait_for};
-use weir_agent::Agent;
-use weir_model::{DnsMessage, ListenRecord, Loss, LossKind, Netns, Process, Role, Transport, Way};
+use weir_agent::{Agent, AgentOptions};
+use weir_model::{
+    DnsMessage, L4Record, ListenRecord, Loss, LossKind, Netns, Process, Role, Transport, Way,
+};
 
 #[test]
 fn windows_are_aligned_and_come_even_when_nothing_happens() {
@@ -87,6 +90,57 @@ fn both_ends_on_this_host_know_each_other() {
         assert_eq!((row.text("remote_host"), row.text("local_host")), (host.clone(), host.clone()));
         assert_eq!(row.text("remote_domain"), "", "names are for what is elsewhere");
     }
+}
+
+#[test]
+fn what_is_outside_of_the_control_group_is_not_observed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (data, groups) = (dir.path().join("data"), dir.path().join("groups"));
+    std::fs::create_dir(&data).expect("data");
+    let group = |path: &str| {
+        std::fs::create_dir_all(groups.join(path)).expect("a group");
+        Some(std::fs::metadata(groups.join(path)).expect("metadata").ino())
+    };
+    let (ours, theirs) = (group("node-a/pod"), group("node-b/pod"));
+    let (script, server) = (Script::default(), Server::default());
+    let play = |role, local: &str, remote: &str, process: &str, cgroup_id| {
+        script.play(L4Record { cgroup_id, ..record(role, local, remote, process, 5) });
+    };
+    play(Role::Client, "10.0.0.1:0", "10.0.1.1:80", "curl", ours);
+    play(Role::Server, "10.0.1.1:80", "10.0.0.1:0", "nginx", theirs);
+    play(Role::Client, "10.0.0.1:0", "10.0.0.2:80", "wget", ours);
+    play(Role::Server, "10.0.0.2:80", "10.0.0.1:0", "redis", ours);
+    play(Role::Client, "10.0.2.1:0", "10.0.0.2:80", "stray", None);
+    lock(&script.0).dns.push_back(DnsMessage {
+        transport: Transport::Udp,
+        way: Way::Received,
+        socket: 1,
+        netns: Netns(1),
+        local: SocketAddr::from(([10, 0, 0, 1], 40_000)),
+        remote: SocketAddr::from(([10, 0, 0, 53], 53)),
+        dialled: None,
+        process: None,
+        cgroup_id: theirs,
+        mono_ns: monotonic_ns(),
+        payload: answer(&["shop", "example"], Ipv4Addr::new(10, 0, 1, 1)),
+        truncated: false,
+    });
+    let options = AgentOptions { cgroup: Some(groups.join("node-a")), ..options(&data) };
+    let agent = Agent::new(options, script, Arc::new(server.clone()));
+    let agent = agent.start().expect("started");
+    wait_for("the rows", || (server.rows(|_| true).len() >= 3).then_some(()));
+    let name = agent.agent().to_owned();
+    agent.stop();
+    let rows = server.rows(|_| true);
+    let mut told: Vec<_> = rows
+        .iter()
+        .map(|row| ["local_process", "remote_process", "remote_agent"].map(|c| row.get().text(c)))
+        .collect();
+    told.sort();
+    let text = |words: [&str; 3]| words.map(str::to_owned);
+    let curl = text(["curl", "", ""]);
+    assert_eq!(told, [curl, text(["redis", "wget", &name]), text(["wget", "redis", &name])]);
+    assert!(rows.iter().all(|row| row.get().text("remote_domain").is_empty()));
 }
 
 /// An answer with one A record, as a name server writes it (RFC 1035, section 4.1).

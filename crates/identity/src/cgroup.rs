@@ -34,8 +34,7 @@ impl Cgroups {
     ///
     /// `directories_max` is both how many directories a walk visits and how many ids are kept.
     pub fn new(proc_root: &Path, directories_max: usize) -> Self {
-        let mounts = fs::read_to_string(proc_root.join("self/mounts")).unwrap_or_default();
-        Self::at(cgroup2_mount(&mounts), directories_max)
+        Self::at(mount_point(proc_root), directories_max)
     }
 
     fn at(root: Option<PathBuf>, directories_max: usize) -> Self {
@@ -71,29 +70,40 @@ impl Cgroups {
     }
 
     fn walk(&mut self, root: &Path) -> HashMap<u64, Arc<str>> {
-        let mut found = HashMap::new();
-        if let Ok(metadata) = fs::metadata(root) {
-            found.insert(metadata.ino(), Arc::from("/"));
-        }
-        let mut pending = vec![(root.to_owned(), String::new())];
-        while let Some((directory, path)) = pending.pop() {
-            // a group may be gone by now
-            let Ok(entries) = fs::read_dir(&directory) else { continue };
-            for entry in entries.flatten() {
-                if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                    continue;
-                }
-                if found.len() >= self.directories_max {
-                    self.cut_walks += 1;
-                    return found;
-                }
-                let path = format!("{path}/{}", entry.file_name().to_string_lossy());
-                found.insert(entry.ino(), Arc::from(path.as_str()));
-                pending.push((entry.path(), path));
-            }
-        }
+        let (found, is_cut) = walk(root, self.directories_max);
+        self.cut_walks += u64::from(is_cut);
         found
     }
+}
+
+/// Where the cgroup v2 tree is mounted, as a process sees it that sees `proc_root`.
+pub(crate) fn mount_point(proc_root: &Path) -> Option<PathBuf> {
+    cgroup2_mount(&fs::read_to_string(proc_root.join("self/mounts")).unwrap_or_default())
+}
+
+/// Paths from `root` on by id, at most so many, and whether there are more.
+pub(crate) fn walk(root: &Path, directories_max: usize) -> (HashMap<u64, Arc<str>>, bool) {
+    let mut found = HashMap::new();
+    if let Ok(metadata) = fs::metadata(root) {
+        found.insert(metadata.ino(), Arc::from("/"));
+    }
+    let mut pending = vec![(root.to_owned(), String::new())];
+    while let Some((directory, path)) = pending.pop() {
+        // a group may be gone by now
+        let Ok(entries) = fs::read_dir(&directory) else { continue };
+        for entry in entries.flatten() {
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
+            if found.len() >= directories_max {
+                return (found, true);
+            }
+            let path = format!("{path}/{}", entry.file_name().to_string_lossy());
+            found.insert(entry.ino(), Arc::from(path.as_str()));
+            pending.push((entry.path(), path));
+        }
+    }
+    (found, false)
 }
 
 /// The mount point of the first cgroup v2 file system in the text of `/proc/self/mounts`.

@@ -14,6 +14,7 @@ mod dns_message;
 mod host;
 mod owner;
 mod process;
+mod scope;
 
 pub use addresses::HostAddresses;
 pub use aged::Aged;
@@ -24,3 +25,4 @@ pub use dns_message::{DnsQuestion, DnsReading, dns_code_name, dns_type_name};
 pub use host::{Host, IdentityError, agent_id};
 pub use owner::{Containment, Owner, Owners, OwnersLimits, Workload};
 pub use process::Processes;
+pub use scope::{Belonging, CgroupScope, ScopeError, scope_directory};

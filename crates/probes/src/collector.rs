@@ -3,6 +3,7 @@
 //! Owns the order in which probes start and are read. What each reads is the probe's own.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use weir_model::{DnsMessage, L4Record, L7Ends, ListenRecord, Loss, Payload, SignalSet, Transport};
@@ -43,6 +44,9 @@ pub struct Options {
     pub listeners_max: u32,
     /// Whether connection tracking is listened to: who answers for a translated address.
     pub nat: bool,
+    /// Directory of a control group: only namespaces of processes at or below it, and this
+    /// program's own, are listened to for translations.
+    pub nat_cgroup: Option<PathBuf>,
     /// Translated conversations known at once, 128 bytes each, two for each of them; the least
     /// used are forgotten, and told as their sockets see them.
     pub translations_max: u32,
@@ -61,6 +65,7 @@ impl Default for Options {
             sums_max: 1 << 17,
             listeners_max: 1 << 14,
             nat: true,
+            nat_cgroup: None,
             translations_max: 1 << 16,
             payload: PayloadOptions::default(),
         }

@@ -29,6 +29,25 @@ pub(crate) fn discover() -> BTreeMap<u64, File> {
     found
 }
 
+/// Open handles of the namespaces of this task, and of the processes of a control group and of
+/// those below it.
+pub(crate) fn of_cgroup(directory: &Path) -> BTreeMap<u64, File> {
+    let mut found = BTreeMap::new();
+    add(&mut found, Path::new("/proc/thread-self/ns/net"));
+    let mut pending = vec![directory.to_owned()];
+    while let Some(directory) = pending.pop() {
+        // a group or a process may be gone by now
+        let processes = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+        for pid in processes.lines() {
+            add(&mut found, &Path::new("/proc").join(pid).join("ns/net"));
+        }
+        let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
+        let below = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        pending.extend(below.map(|entry| entry.path()));
+    }
+    found
+}
+
 /// `/proc/PID/task/TID` of every thread: a thread may have a namespace of its own.
 fn tasks() -> impl Iterator<Item = PathBuf> {
     let folders = |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten();

@@ -1,11 +1,11 @@
-//! Keeps the payload of chosen containers out.
+//! Keeps the payload of chosen containers out, and that of control groups that are not observed.
 //!
 //! Owns which containers those are. What is passed on is decided when a connection is opened, here
 //! and not in the kernel, because a container that has just begun is known here first; the kernel
 //! is told, so that what follows costs nothing. Where it cannot be known whether a connection is
 //! of such a container, it is not read either.
 
-use weir_identity::{Containment, Owners};
+use weir_identity::{Belonging, CgroupScope, Containment, Owners};
 use weir_model::{L7Ends, Payload};
 use weir_probes::PayloadSink;
 
@@ -36,6 +36,7 @@ impl ContainerNames {
 
 /// A sink in front of another one.
 pub struct Gate<'a> {
+    pub scope: &'a mut CgroupScope,
     pub names: &'a ContainerNames,
     pub owners: &'a mut Owners,
     pub sink: &'a mut dyn PayloadSink,
@@ -54,6 +55,14 @@ pub struct Shut {
 
 impl Gate<'_> {
     fn is_shut(&mut self, ends: &L7Ends) -> bool {
+        match self.scope.of(ends.cgroup_id, self.now_ms) {
+            Belonging::Here => {}
+            Belonging::Elsewhere => {
+                self.shut.cgroups.extend(ends.cgroup_id);
+                return true;
+            }
+            Belonging::Unknown => return true,
+        }
         if self.names.is_empty() {
             return false;
         }
@@ -103,6 +112,7 @@ mod tests {
     use std::fs;
     use std::net::SocketAddr;
     use std::os::unix::fs::MetadataExt;
+    use std::path::PathBuf;
 
     use weir_identity::OwnersLimits;
     use weir_model::{Endpoint, Netns, Role};
@@ -151,22 +161,26 @@ mod tests {
         let docker = group(&format!("system.slice/docker-{ID}.scope"));
         let (lxc, unit) = (group("lxc.payload.web-1"), group("system.slice/ssh.service"));
         let mut owners = Owners::new(&proc_root, OwnersLimits::default());
-        let mut pass = |names: &[&str]| {
+        let mut pass = |names: &[&str], directory: Option<PathBuf>| {
+            let mut scope = CgroupScope::new(directory, 16);
             let names = ContainerNames(names.iter().map(|name| (*name).to_owned()).collect());
             let mut sink = Opened::default();
             let shut = Shut::default();
-            let mut gate =
-                Gate { names: &names, owners: &mut owners, sink: &mut sink, now_ms: 0, shut };
+            let (scope, owners) = (&mut scope, &mut owners);
+            let mut gate = Gate { scope, names: &names, owners, sink: &mut sink, now_ms: 0, shut };
             for (id, cgroup) in [(1, Some(docker)), (2, Some(lxc)), (3, Some(unit)), (4, None)] {
                 gate.opened(id, ends(cgroup));
             }
             let Shut { connections, cgroups, unknown } = gate.shut;
             (sink.0, connections, cgroups, unknown)
         };
-        assert_eq!(pass(&[]), (vec![1, 2, 3, 4], vec![], vec![], 0));
-        assert_eq!(pass(&[&ID[..12]]), (vec![2, 3], vec![1, 4], vec![docker], 1));
-        assert_eq!(pass(&["web-1"]), (vec![1, 3], vec![2, 4], vec![lxc], 1));
-        assert_eq!(pass(&["web-1", ID]), (vec![3], vec![1, 2, 4], vec![docker, lxc], 1));
+        assert_eq!(pass(&[], None), (vec![1, 2, 3, 4], vec![], vec![], 0));
+        assert_eq!(pass(&[&ID[..12]], None), (vec![2, 3], vec![1, 4], vec![docker], 1));
+        assert_eq!(pass(&["web-1"], None), (vec![1, 3], vec![2, 4], vec![lxc], 1));
+        assert_eq!(pass(&["web-1", ID], None), (vec![3], vec![1, 2, 4], vec![docker, lxc], 1));
+        let (payload, slice) = (groups.join("lxc.payload.web-1"), groups.join("system.slice"));
+        assert_eq!(pass(&[], Some(payload)), (vec![2], vec![1, 3, 4], vec![docker], 0));
+        assert_eq!(pass(&[ID], Some(slice)), (vec![3], vec![1, 2, 4], vec![docker], 0));
     }
 
     #[test]

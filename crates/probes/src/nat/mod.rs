@@ -21,6 +21,10 @@
 //! Translations made inside a namespace that begins later (a proxy beside the application that
 //! redirects within its Pod) are not seen: such a conversation is told as its sockets see it.
 //!
+//! Of nodes that are containers, each with an agent, all namespaces are in sight, but what another
+//! node translates this one could not know if it were a machine: only namespaces of processes of
+//! the node's own control group are listened to ([`Options::nat_cgroup`]).
+//!
 //! # What it costs
 //!
 //! See `docs/explanation/nat.md`, with how it was measured.
@@ -77,10 +81,15 @@ pub(crate) struct NatProbe {
 }
 
 impl NatProbe {
-    /// Listens in every namespace there is, then reads the entries that exist.
+    /// Listens in every namespace there is, or that is the node's, then reads the entries that
+    /// exist.
     pub(crate) fn start(options: &Options) -> Result<Self, ProbeError> {
         let skel = load(options)?;
-        let (heard, not_heard) = choose(netns::discover());
+        let namespaces = match &options.nat_cgroup {
+            Some(directory) => netns::of_cgroup(directory),
+            None => netns::discover(),
+        };
+        let (heard, not_heard) = choose(namespaces);
         let translations_max = options.translations_max as usize;
         let sockets = Vec::new();
         let mut probe = Self { sockets, skel, translations_max, not_heard, told: [0; 2] };

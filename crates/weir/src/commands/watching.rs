@@ -1,12 +1,13 @@
 //! What `weir up` and `weir agent` share: probes, the privileges given up after them, options.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use weir_agent::probes::{Collector, Options, PayloadOptions, Processes};
 use weir_agent::{
     AgentHandle, AgentOptions, AgentStats, ContainerNames, Headers, capabilities_of,
-    drop_capabilities,
+    drop_capabilities, scope_directory,
 };
 
 use super::running;
@@ -15,21 +16,31 @@ use crate::usage;
 
 /// What the probes watch.
 pub fn probe_options(config: &Config) -> Result<Options> {
+    let cgroup = cgroup(config)?;
     Ok(Options {
         loopback: config.bool("agent.loopback"),
         udp: config.bool("agent.udp"),
         dns: config.bool("agent.dns"),
         nat: config.bool("agent.nat"),
+        nat_cgroup: cgroup.clone(),
         fold_client_port: config.bool("agent.fold_client_port"),
         payload: PayloadOptions {
             is_on: config.bool("agent.l7"),
             tls: config.bool("agent.l7_tls"),
             excluded_ports: ports(config, "agent.l7_exclude_ports")?,
             processes: Processes::AllBut(words(config, "agent.l7_exclude_processes")),
+            // of two ends on one machine the one that is told may be another node's
+            one_end: cgroup.is_none(),
             ..PayloadOptions::default()
         },
         ..Options::default()
     })
+}
+
+/// The directory of the control group that is observed; `None` for the whole machine.
+fn cgroup(config: &Config) -> Result<Option<PathBuf>> {
+    let Some(path) = config.text("agent.cgroup") else { return Ok(None) };
+    scope_directory(Path::new("/proc"), path).context("agent.cgroup").map_err(usage).map(Some)
 }
 
 /// A key's words, which commas separate.
@@ -66,6 +77,7 @@ pub fn options(config: &Config) -> Result<AgentOptions> {
     running::private_folder(&dir)?;
     let mut options = AgentOptions::new(dir);
     options.host_name = config.text("agent.host").map(str::to_owned);
+    options.cgroup = cgroup(config)?;
     options.cluster = config.text("agent.cluster").map(str::to_owned);
     options.window_ms = config.duration("agent.window").as_millis().try_into().unwrap_or(u32::MAX);
     options.fold_client_port = config.bool("agent.fold_client_port");

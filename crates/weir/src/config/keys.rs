@@ -202,6 +202,16 @@ pub const KEYS: &[Key] = &[
          several clusters whose nodes it cannot tell apart",
     ),
     key(
+        "agent.cgroup",
+        "cgroup",
+        Kind::Text,
+        None,
+        AGENT,
+        "observe only sockets of this control group and of those below it, by its path as seen from \
+         the mount of cgroup v2: for nodes that are containers, such as kind's, of which each has an \
+         agent; without it the whole machine is observed",
+    ),
+    key(
         "agent.window",
         "window",
         Kind::Duration { min_ms: SECOND_MS, max_ms: 300 * SECOND_MS },
