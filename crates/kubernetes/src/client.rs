@@ -59,6 +59,11 @@ impl Access {
         let (ca_file, token_file) = (file("ca.crt"), file("token"));
         Some(Self { url: format!("https://{host}:{port}"), ca_file, token_file })
     }
+
+    /// Whether there is a token to show: a Pod may have been given none.
+    pub fn has_token(&self) -> bool {
+        self.token_file.as_ref().is_some_and(|file| file.exists())
+    }
 }
 
 #[derive(Debug)]

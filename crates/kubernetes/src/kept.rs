@@ -114,6 +114,12 @@ impl<T> Kept<T> {
         None
     }
 
+    /// What exists.
+    pub fn living(&self) -> impl Iterator<Item = &Arc<T>> {
+        let entries = self.entries.values().filter(|entry| entry.gone_ms.is_none());
+        entries.map(|entry| &entry.object)
+    }
+
     pub fn get(&self, uid: &str) -> Option<&Arc<T>> {
         self.entries.get(uid).map(|entry| &entry.object)
     }

@@ -154,6 +154,8 @@ pub struct Node {
     /// `PROVIDER://...`, as the cloud's controller sets it.
     pub provider_id: Option<Arc<str>>,
     pub instance_type: Option<Arc<str>>,
+    /// `/proc/sys/kernel/random/boot_id` of the node.
+    pub boot_id: Option<Arc<str>>,
 }
 
 /// A ReplicaSet or Job: kept for the way from a Pod to its top controller.

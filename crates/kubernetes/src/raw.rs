@@ -187,6 +187,14 @@ pub struct RawNode {
 #[derive(Debug, Default, Deserialize)]
 pub struct RawAddress {
     pub addresses: Option<Vec<RawNodeAddress>>,
+    #[serde(default, rename = "nodeInfo")]
+    pub node_info: RawNodeInfo,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub struct RawNodeInfo {
+    #[serde(rename = "bootID")]
+    pub boot_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

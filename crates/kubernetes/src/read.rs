@@ -187,6 +187,7 @@ fn node(raw: RawObject<RawNode, RawAddress>, names: &mut Names) -> Result<Node, 
         region: label(REGION_LABELS),
         instance_type: label(INSTANCE_LABELS),
         provider_id: some(raw.spec.provider_id.as_deref(), names),
+        boot_id: some(raw.status.node_info.boot_id.as_deref(), names),
         meta,
     })
 }

@@ -139,6 +139,45 @@ impl Directory {
         self.nodes.get(uid)
     }
 
+    /// The node that a host is: by its name, else by its boot id if just one node has it.
+    pub fn node_of_host(
+        &self,
+        host: &str,
+        boot_id: &str,
+        times: &Range<i64>,
+    ) -> Option<&Arc<Node>> {
+        if let Some(node) = self.node(&Arc::from(host), times) {
+            return Some(node);
+        }
+        let mut same = self.nodes.living().filter(|node| node.boot_id.as_deref() == Some(boot_id));
+        let node = same.next().filter(|_| !boot_id.is_empty())?;
+        same.next().is_none().then_some(node)
+    }
+
+    /// Whether the address is a node's own, and so no Pod's alone.
+    pub fn is_node_ip(&self, ip: IpAddr, times: &Range<i64>) -> bool {
+        self.node_ips.best(&ip, times, self.limits.slack_ms).is_some()
+    }
+
+    /// Whether somebody is known to have had the address at that time, and not only shortly before
+    /// or after.
+    pub fn has_holder(&self, ip: IpAddr, times: &Range<i64>) -> bool {
+        self.pod_ips.best(&ip, times, 0).is_some()
+            || self.service_ips.best(&ip, times, 0).is_some()
+            || self.node_ips.best(&ip, times, 0).is_some()
+    }
+
+    /// As [`Self::resolve`], of what can be reached from outside of the cluster: nodes, what
+    /// listens on them, and Services by their external addresses.
+    pub fn resolve_from_outside(&self, seen: &Sighting<'_>) -> Option<Resolved<'_>> {
+        let slack_ms = self.limits.slack_ms;
+        let mut services = self.service_ips.all(&seen.ip, &seen.times, slack_ms);
+        let is_external = services
+            .any(|uid| self.services.get(uid).is_some_and(|s| s.external_ips.contains(&seen.ip)));
+        let is_reached = is_external || self.is_node_ip(seen.ip, &seen.times);
+        is_reached.then(|| self.resolve(seen)).flatten()
+    }
+
     /// The Pod by what kubelet calls it: its uid, or a static Pod's hash.
     pub fn pod(&self, uid: &str) -> Option<&Arc<Pod>> {
         self.pods.get(uid).or_else(|| self.pods.get(self.static_uids.get(uid)?))

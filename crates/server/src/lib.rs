@@ -9,6 +9,7 @@ pub mod auth;
 
 mod api;
 mod ask;
+mod clusters;
 mod ingest;
 mod listener;
 mod metrics;
@@ -21,7 +22,9 @@ mod suggest;
 mod ui;
 
 pub use api::openapi_json;
+pub use clusters::ClusterOptions;
 pub use ingest::{IngestError, Ingested, Ingester};
 pub use metrics::MetricsSource;
 pub use options::{AuthMode, Limits, Options};
 pub use server::{Clock, Running, Server, ServerError};
+pub use weir_kubernetes::Access as ClusterAccess;

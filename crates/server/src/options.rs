@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::auth::TokenHash;
+use crate::clusters::ClusterOptions;
 
 /// Who may use the API and the UI.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,12 +24,15 @@ pub struct Options {
     pub auth: AuthMode,
     /// Length of a window, the finest step of a series.
     pub window: Duration,
+    /// Clusters whose API servers are watched.
+    pub clusters: Vec<ClusterOptions>,
     pub limits: Limits,
 }
 
 impl Options {
     pub fn new(listen: SocketAddr, auth: AuthMode) -> Self {
-        Self { listen, auth, window: Duration::from_secs(10), limits: Limits::default() }
+        let (window, limits) = (Duration::from_secs(10), Limits::default());
+        Self { listen, auth, window, clusters: Vec::new(), limits }
     }
 }
 

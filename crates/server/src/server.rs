@@ -14,6 +14,7 @@ use weir_store::Store;
 
 use crate::api;
 use crate::auth::Sessions;
+use crate::clusters::Clusters;
 use crate::ingest::{Ingester, Registry, seed};
 use crate::listener::BoundedListener;
 use crate::metrics::{Metrics, MetricsSource};
@@ -39,6 +40,8 @@ pub enum ServerError {
     OpenToAll { listen: SocketAddr },
     #[error("cannot listen on {listen}: {}", reason(source))]
     Bind { listen: SocketAddr, source: io::Error },
+    #[error("cannot watch the cluster: {0}")]
+    Cluster(#[from] weir_kubernetes::Problem),
     #[error("cannot register the metrics")]
     Metrics(#[from] prometheus::Error),
 }
@@ -78,17 +81,20 @@ impl Server {
         let ingest_bytes = limits.ingest_bytes_max.max(limits.batch.bytes_max);
         let metrics = Arc::new(Metrics::new(sources)?);
         let registry = Arc::new(Registry::new(limits.agents_max, limits.agent_silence_max));
+        let clusters = Arc::new(Clusters::new(&options.clusters));
         let ingester = Ingester::new(
             store.clone(),
             clock.clone(),
             limits.clone(),
             registry.clone(),
+            clusters.clone(),
             metrics.clone(),
         );
         let state = AppState::new(Inner {
             started_ms: clock(),
             sessions: Sessions::new(limits.sessions_max, limits.session_age_max),
             registry,
+            clusters,
             ingester,
             metrics,
             questions: Arc::new(Semaphore::new(limits.questions_max)),
@@ -120,6 +126,7 @@ impl Server {
         let listener = TcpListener::bind(listen).await.map_err(bind)?;
         let local_addr = listener.local_addr().map_err(bind)?;
         remember(&state).await;
+        state.clusters.start(&state.clock)?;
 
         let (stop, stopped) = watch::channel(false);
         let maintenance = tokio::spawn(maintain(state.clone(), stopped.clone()));
@@ -210,6 +217,7 @@ impl Running {
                 tracing::warn!("requests were still open when the server stopped");
             }
         }
+        self.state.clusters.stop().await;
         if let Err(error) = self.maintenance.await {
             tracing::error!(%error, "the store's background work broke off");
         }

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use weir_store::Store;
 
 use crate::auth::Sessions;
+use crate::clusters::Clusters;
 use crate::ingest::{Ingester, Registry};
 use crate::metrics::Metrics;
 use crate::options::Options;
@@ -25,6 +26,7 @@ pub struct Inner {
     pub started_ms: i64,
     pub sessions: Sessions,
     pub registry: Arc<Registry>,
+    pub clusters: Arc<Clusters>,
     pub ingester: Ingester,
     pub metrics: Arc<Metrics>,
     /// Turns of questions.

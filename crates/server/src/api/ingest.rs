@@ -7,12 +7,12 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use weir_store::{StoreErrorKind, Stored};
 use weir_wire::{CONTENT_TYPE, SENT_UNIX_MS_HEADER, WireError};
 
 use super::types::IngestAnswer;
-use crate::ingest::{IngestError, Ingested};
+use crate::ingest::{IngestError, Ingested, Ingester};
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -65,15 +65,33 @@ pub async fn ingest(
         Ok(Err(error)) => return Err(unread(&error, bytes_max)),
         Err(_) => return Err(too_slow(limits.body_time_max.as_secs())),
     };
+    let prepared = in_turn(&state, move |ingester| ingester.prepare(&bytes, sent_unix_ms)).await?;
+    // Whoever waits for names leaves his turn to others.
+    let held = Arc::new(prepared);
+    loop {
+        let looked = held.clone();
+        let wait = in_turn(&state, move |ingester| Ok(ingester.wait(&looked))).await?;
+        let Some(wait) = wait else { break };
+        sleep(wait).await;
+    }
+    let ingested = in_turn(&state, move |ingester| ingester.finish(&held)).await?;
+    drop(room);
+    Ok(Json(answer(ingested)))
+}
+
+/// Runs a part of an ingest on a thread that may block, when it is its turn.
+async fn in_turn<T: Send + 'static>(
+    state: &AppState,
+    work: impl FnOnce(&Ingester) -> Result<T, IngestError> + Send + 'static,
+) -> Result<T, Problem> {
     let turn = state.ingests.clone().acquire_owned().await;
     let ingester = state.ingester.clone();
     let task = tokio::task::spawn_blocking(move || {
-        let _held = (room, turn);
-        ingester.ingest_sent(&bytes, sent_unix_ms)
+        let _held = turn;
+        work(&ingester)
     });
     match task.await {
-        Ok(Ok(ingested)) => Ok(Json(answer(ingested))),
-        Ok(Err(error)) => Err(problem(&error)),
+        Ok(result) => result.map_err(|error| problem(&error)),
         Err(error) => {
             tracing::error!(%error, "an ingest ended without an answer");
             Err(Problem::internal("the ingest ended without an answer; the log says why"))

@@ -8,8 +8,9 @@ use weir_schema::Table;
 use weir_store::{Store, StoreError};
 
 use super::params::NoParams;
-use super::status_types::{Agent, Status};
+use super::status_types::{Agent, ClusterKind, ClusterState, Status};
 use crate::ask::losses_of;
+use crate::clusters::{Cluster, KindView};
 use crate::ingest::AgentView;
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -42,9 +43,31 @@ pub async fn status(State(state): State<AppState>, _: NoParams) -> Result<Json<S
         started_ms: state.started_ms,
         levels: levels.into_iter().map(Level::as_str).collect(),
         agents: state.registry.view(now_ms).into_iter().map(agent).collect(),
+        clusters: state.clusters.all().iter().map(|one| cluster(one)).collect(),
         losses: losses_of(losses),
         store: store.into(),
     }))
+}
+
+fn cluster(cluster: &Cluster) -> ClusterState {
+    let kind = |KindView { watch, counts }| {
+        let (problem_since_ms, problem) = watch.problem.unzip();
+        ClusterKind {
+            resource: watch.kind.resource(),
+            objects: counts.living as u64,
+            gone: counts.gone as u64,
+            refused: counts.refused,
+            listed_ms: watch.listed_ms,
+            problem,
+            problem_since_ms,
+            lists: watch.lists,
+            changes: watch.changes,
+            unreadable: watch.unreadable,
+            failures: watch.failures,
+        }
+    };
+    let kinds = cluster.view().into_iter().map(kind).collect();
+    ClusterState { name: cluster.name.to_string(), kinds }
 }
 
 fn agent(view: AgentView) -> Agent {

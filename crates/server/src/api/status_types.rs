@@ -17,6 +17,8 @@ pub struct Status {
     /// Levels that the stored data can be grouped by.
     pub levels: Vec<&'static str>,
     pub agents: Vec<Agent>,
+    /// Clusters whose API servers are watched for names.
+    pub clusters: Vec<ClusterState>,
     /// What was lost, dropped, discarded or sampled in the last 15 minutes.
     pub losses: Vec<Incomplete>,
     pub store: StoreState,
@@ -43,6 +45,35 @@ pub struct Agent {
     /// Since this server started.
     pub rows: u64,
     pub losses: Vec<Incomplete>,
+}
+
+/// What is known of one cluster.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ClusterState {
+    pub name: String,
+    pub kinds: Vec<ClusterKind>,
+}
+
+/// How one kind of a cluster's objects is watched.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ClusterKind {
+    /// Resource as in RBAC rules: `pods`, `services`...
+    pub resource: &'static str,
+    /// Objects that exist, and that are gone and still known for flows that come late.
+    pub objects: u64,
+    pub gone: u64,
+    /// Objects that found no room: their flows stay without these names.
+    pub refused: u64,
+    /// When the list was complete for the first time; `null` until then.
+    pub listed_ms: Option<i64>,
+    /// What is wrong now; what is known is not renewed since `problem_since_ms`.
+    pub problem: Option<String>,
+    pub problem_since_ms: Option<i64>,
+    pub lists: u64,
+    pub changes: u64,
+    /// Objects that could not be read.
+    pub unreadable: u64,
+    pub failures: u64,
 }
 
 /// State of the store.

@@ -11,6 +11,13 @@ use std::sync::Arc;
 
 use weir_model::Transport;
 
+use super::names::Home;
+
+/// The cluster within which an address means one end; `None`: it means the same everywhere.
+pub type Scope = Option<Arc<str>>;
+type Address = (Scope, IpAddr);
+type Port = (Address, u16, Transport);
+
 /// How long an address or port is believed after it was last used.
 const AGE_MS_MAX: i64 = 3_600_000;
 /// How far the batches of two agents for the same time may lie apart.
@@ -23,6 +30,7 @@ const CONTEST_MS: i64 = 600_000;
 pub struct AgentName {
     pub agent: Arc<str>,
     pub host: Arc<str>,
+    pub home: Home,
 }
 
 #[derive(Clone, Debug)]
@@ -44,12 +52,14 @@ pub struct Service {
 
 /// The directory; bounded, in memory, filled again by the first batches after a restart.
 pub struct Directory {
-    addresses: HashMap<IpAddr, Claim>,
+    addresses: HashMap<Address, Claim>,
     addresses_max: usize,
-    services: HashMap<(IpAddr, u16, Transport), (Service, i64)>,
+    services: HashMap<Port, (Service, i64)>,
     services_max: usize,
-    /// End of each agent's last window.
-    heard: HashMap<Arc<str>, i64>,
+    /// Start and end of what was heard of each agent.
+    heard: HashMap<Arc<str>, (i64, i64)>,
+    /// Agents by cluster and host.
+    hosts: HashMap<(Scope, Arc<str>), AgentName>,
 }
 
 /// Whether an address means the same machine to everyone who sees it.
@@ -69,21 +79,42 @@ impl Directory {
             services: HashMap::new(),
             services_max,
             heard: HashMap::new(),
+            hosts: HashMap::new(),
         }
     }
 
-    /// An agent sent a batch for a time that ends at `to_ms`.
-    pub fn hear(&mut self, agent: &Arc<str>, to_ms: i64) {
+    /// An agent sent a batch for a time.
+    pub fn hear(&mut self, agent: &Arc<str>, from_ms: i64, to_ms: i64) {
         if self.heard.len() >= self.addresses_max && !self.heard.contains_key(agent) {
-            self.heard.retain(|_, last_ms| *last_ms > to_ms - AGE_MS_MAX);
+            self.heard.retain(|_, (_, last_ms)| *last_ms > to_ms - AGE_MS_MAX);
         }
-        let last_ms = self.heard.entry(agent.clone()).or_insert(to_ms);
+        let (first_ms, last_ms) = self.heard.entry(agent.clone()).or_insert((from_ms, to_ms));
+        *first_ms = (*first_ms).min(from_ms);
         *last_ms = (*last_ms).max(to_ms);
     }
 
+    /// The agent watches the host that the cluster calls so.
+    pub fn settle(&mut self, owner: &AgentName) {
+        let place = (owner.home.cluster.clone(), owner.host.clone());
+        if self.hosts.len() >= self.addresses_max && !self.hosts.contains_key(&place) {
+            let heard = &self.heard;
+            self.hosts.retain(|_, owner| heard.contains_key(&owner.agent));
+        }
+        if self.hosts.get(&place) != Some(owner) {
+            self.hosts.insert(place, owner.clone());
+        }
+    }
+
+    /// The agent on a host of the cluster at `at_ms`.
+    pub fn on_host(&self, cluster: &Scope, host: &Arc<str>, at_ms: i64) -> Option<&AgentName> {
+        let owner = self.hosts.get(&(cluster.clone(), host.clone()))?;
+        let (first_ms, last_ms) = *self.heard.get(&owner.agent)?;
+        (first_ms <= at_ms && at_ms < last_ms + LATE_MS_MAX).then_some(owner)
+    }
+
     /// `owner` used the address as its own during `from_ms..to_ms`. `false`: the directory is full.
-    pub fn claim(&mut self, ip: IpAddr, owner: &AgentName, from_ms: i64, to_ms: i64) -> bool {
-        if !is_global_name(ip) {
+    pub fn claim(&mut self, ip: Address, owner: &AgentName, from_ms: i64, to_ms: i64) -> bool {
+        if !is_global_name(ip.1) {
             return true;
         }
         if let Some(claim) = self.addresses.get_mut(&ip) {
@@ -103,8 +134,8 @@ impl Directory {
     }
 
     /// A service answered at a port. `false`: the directory is full.
-    pub fn serve(&mut self, end: (IpAddr, u16, Transport), service: Service, to_ms: i64) -> bool {
-        if !is_global_name(end.0) || service == Service::default() {
+    pub fn serve(&mut self, end: Port, service: Service, to_ms: i64) -> bool {
+        if !is_global_name(end.0.1) || service == Service::default() {
             return true;
         }
         if self.services.len() >= self.services_max && !self.services.contains_key(&end) {
@@ -117,19 +148,25 @@ impl Directory {
         true
     }
 
-    /// The agent that watches the address at `at_ms`, when that is certain.
-    pub fn owner(&self, ip: IpAddr, at_ms: i64) -> Option<&AgentName> {
-        let claim = self.addresses.get(&ip)?;
-        let heard_ms = *self.heard.get(&claim.owner.agent)?;
+    /// The agent that watches the address at `at_ms`, when that is certain, as it is seen from the
+    /// cluster.
+    pub fn owner(&self, cluster: &Scope, ip: IpAddr, at_ms: i64) -> Option<(Scope, &AgentName)> {
+        let own = cluster.is_some().then(|| self.owner_in((cluster.clone(), ip), at_ms)).flatten();
+        own.or_else(|| self.owner_in((None, ip), at_ms))
+    }
+
+    fn owner_in(&self, address: Address, at_ms: i64) -> Option<(Scope, &AgentName)> {
+        let claim = self.addresses.get(&address)?;
+        let (_, heard_ms) = *self.heard.get(&claim.owner.agent)?;
         let is_contested = claim.contested_ms.is_some_and(|ms| at_ms < ms + CONTEST_MS);
         let is_watched = heard_ms + LATE_MS_MAX > at_ms && claim.first_ms <= at_ms;
         let is_fresh = claim.last_ms + AGE_MS_MAX > at_ms;
-        (is_watched && is_fresh && !is_contested).then_some(&claim.owner)
+        (is_watched && is_fresh && !is_contested).then_some((address.0, &claim.owner))
     }
 
     /// Who answers at the port at `at_ms`.
-    pub fn service(&self, end: (IpAddr, u16, Transport), at_ms: i64) -> Option<&Service> {
-        let (service, last_ms) = self.services.get(&end)?;
+    pub fn service(&self, end: &Port, at_ms: i64) -> Option<&Service> {
+        let (service, last_ms) = self.services.get(end)?;
         (last_ms + AGE_MS_MAX > at_ms).then_some(service)
     }
 }
@@ -137,7 +174,7 @@ impl Directory {
 impl Claim {
     fn renew(&mut self, owner: &AgentName, from_ms: i64, to_ms: i64) {
         if self.owner.agent == owner.agent {
-            self.owner.host = owner.host.clone();
+            self.owner = owner.clone();
             self.first_ms = self.first_ms.min(from_ms);
             self.last_ms = self.last_ms.max(to_ms);
             return;
@@ -159,7 +196,8 @@ mod tests {
     const WINDOW: i64 = 10_000;
 
     fn name(agent: &str) -> AgentName {
-        AgentName { agent: agent.into(), host: format!("host-{agent}").into() }
+        let home = Home::default();
+        AgentName { agent: agent.into(), host: format!("host-{agent}").into(), home }
     }
 
     fn ip(text: &str) -> IpAddr {
@@ -167,12 +205,12 @@ mod tests {
     }
 
     fn claim(directory: &mut Directory, address: &str, agent: &str, from_ms: i64) -> bool {
-        directory.hear(&agent.into(), from_ms + WINDOW);
-        directory.claim(ip(address), &name(agent), from_ms, from_ms + WINDOW)
+        directory.hear(&agent.into(), from_ms, from_ms + WINDOW);
+        directory.claim((None, ip(address)), &name(agent), from_ms, from_ms + WINDOW)
     }
 
     fn owner(directory: &Directory, address: &str, at_ms: i64) -> Option<String> {
-        directory.owner(ip(address), at_ms).map(|owner| owner.agent.to_string())
+        directory.owner(&None, ip(address), at_ms).map(|(_, owner)| owner.agent.to_string())
     }
 
     #[test]
@@ -183,7 +221,7 @@ mod tests {
         assert_eq!(owner(&directory, "10.0.0.1", 99_999), None, "not before it was seen");
         assert_eq!(owner(&directory, "10.0.0.1", 169_999).as_deref(), Some("a"));
         assert_eq!(owner(&directory, "10.0.0.1", 170_000), None, "the agent is silent");
-        directory.hear(&"a".into(), 900_000);
+        directory.hear(&"a".into(), 890_000, 900_000);
         assert_eq!(owner(&directory, "10.0.0.1", 900_000).as_deref(), Some("a"), "idle, but alive");
         assert_eq!(owner(&directory, "10.0.0.2", 100_000), None);
     }
@@ -231,6 +269,40 @@ mod tests {
     }
 
     #[test]
+    fn the_same_address_in_two_clusters_is_two() {
+        let mut directory = Directory::new(10, 10);
+        let scope = |cluster: &str| -> Scope { Some(cluster.into()) };
+        for cluster in ["east", "west"] {
+            directory.hear(&cluster.into(), 0, WINDOW);
+            directory.claim((scope(cluster), ip("10.244.0.9")), &name(cluster), 0, WINDOW);
+        }
+        let owner = |cluster: &Scope| {
+            let (_, owner) = directory.owner(cluster, ip("10.244.0.9"), 0)?;
+            Some(owner.agent.to_string())
+        };
+        assert_eq!(owner(&scope("east")).as_deref(), Some("east"));
+        assert_eq!(owner(&scope("west")).as_deref(), Some("west"));
+        assert_eq!(owner(&None), None, "from outside it is nobody's");
+    }
+
+    #[test]
+    fn a_host_of_a_cluster_has_its_agent() {
+        let mut directory = Directory::new(10, 10);
+        let mut owner = name("a");
+        owner.home.cluster = Some("east".into());
+        directory.hear(&"a".into(), 0, WINDOW);
+        directory.settle(&owner);
+        let on_host = |cluster: &str, host: &str, at_ms| {
+            directory.on_host(&Some(cluster.into()), &host.into(), at_ms).is_some()
+        };
+        assert!(on_host("east", "host-a", 0));
+        assert!(!on_host("west", "host-a", 0));
+        assert!(!on_host("east", "host-b", 0));
+        assert!(!on_host("east", "host-a", -1), "not before it was heard");
+        assert!(!on_host("east", "host-a", WINDOW + LATE_MS_MAX), "it is silent");
+    }
+
+    #[test]
     fn a_full_directory_says_so_and_lets_the_old_go() {
         let mut directory = Directory::new(2, 1);
         assert!(claim(&mut directory, "10.0.0.1", "a", 0));
@@ -239,12 +311,12 @@ mod tests {
         assert!(claim(&mut directory, "10.0.0.1", "a", 10_000), "what is known is renewed");
         assert!(claim(&mut directory, "10.0.0.3", "a", AGE_MS_MAX + WINDOW));
 
-        let end = |port| (ip("10.0.0.1"), port, Transport::Tcp);
+        let end = |port| ((None, ip("10.0.0.1")), port, Transport::Tcp);
         let nginx = Service { process: Some("nginx".into()), ..Service::default() };
         assert!(directory.serve(end(80), nginx.clone(), WINDOW));
         assert!(!directory.serve(end(81), nginx.clone(), WINDOW));
-        assert_eq!(directory.service(end(80), WINDOW), Some(&nginx));
-        assert_eq!(directory.service(end(80), AGE_MS_MAX + WINDOW), None, "forgotten in time");
+        assert_eq!(directory.service(&end(80), WINDOW), Some(&nginx));
+        assert_eq!(directory.service(&end(80), AGE_MS_MAX + WINDOW), None, "forgotten in time");
         assert!(directory.serve(end(81), nginx, AGE_MS_MAX + 2 * WINDOW));
     }
 }

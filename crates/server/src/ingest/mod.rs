@@ -4,12 +4,17 @@
 //! program, the directory of what agents said about themselves, and the registry of agents.
 
 mod directory;
+mod late;
+mod names;
 mod registry;
 mod resolve;
+mod rows;
 mod seed;
 
+use std::net::IpAddr;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
@@ -18,12 +23,15 @@ use weir_schema::Table;
 use weir_store::{Store, StoreBatch, StoreError, StoreErrorKind, Stored};
 use weir_wire::{Batch, BatchHeader, WireError};
 
+use crate::clusters::{Cluster, Clusters};
 use crate::metrics::Metrics;
 use crate::options::Limits;
 use crate::problem::chain;
 use crate::server::Clock;
 
 use directory::Directory;
+use late::{Late, Wanted};
+use names::Home;
 pub use registry::{AgentView, Registry};
 pub use seed::seed;
 
@@ -92,8 +100,22 @@ struct Inner {
     limits: Limits,
     directory: Mutex<Directory>,
     registry: Arc<Registry>,
+    clusters: Arc<Clusters>,
+    late: Late,
     metrics: Arc<Metrics>,
 }
+
+/// A batch that was read and can be stored.
+pub(crate) struct Prepared {
+    batch: Batch,
+    /// What the batch speaks of, and the part of it in which addresses were the agent's.
+    times: Range<i64>,
+    heard: Range<i64>,
+    sent_unix_ms: Option<i64>,
+}
+
+/// Pause between two looks whether missing names have come.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 impl Ingester {
     pub(crate) fn new(
@@ -101,27 +123,95 @@ impl Ingester {
         clock: Clock,
         limits: Limits,
         registry: Arc<Registry>,
+        clusters: Arc<Clusters>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let directory = Mutex::new(Directory::new(limits.addresses_max, limits.services_max));
-        Self(Arc::new(Inner { store, clock, limits, directory, registry, metrics }))
+        let late = Late::default();
+        Self(Arc::new(Inner { store, clock, limits, directory, registry, clusters, late, metrics }))
     }
 
-    /// Takes one batch as it was encoded by `weir-wire` and returns when it is durable.
+    /// Takes one batch as it was encoded by `weir-wire` and returns when it is durable, which may
+    /// take some seconds longer where names are still to come.
     pub fn ingest_bytes(&self, bytes: &[u8]) -> Result<Ingested, IngestError> {
-        self.ingest_sent(bytes, None)
+        let prepared = self.prepare(bytes, None)?;
+        while let Some(wait) = self.wait(&prepared) {
+            std::thread::sleep(wait);
+        }
+        self.finish(&prepared)
     }
 
-    /// As [`Self::ingest_bytes`]; `sent_unix_ms` is the agent's wall clock at sending.
-    pub(crate) fn ingest_sent(
+    /// Reads a batch; `sent_unix_ms` is the agent's wall clock at sending.
+    pub(crate) fn prepare(
         &self,
         bytes: &[u8],
         sent_unix_ms: Option<i64>,
-    ) -> Result<Ingested, IngestError> {
+    ) -> Result<Prepared, IngestError> {
         let metrics = &self.0.metrics;
         metrics.batches_received.inc();
         metrics.bytes_received.inc_by(bytes.len() as u64);
-        let result = self.take(bytes, sent_unix_ms);
+        self.read(bytes, sent_unix_ms).inspect_err(|error| self.count_refused(error))
+    }
+
+    fn read(&self, bytes: &[u8], sent_unix_ms: Option<i64>) -> Result<Prepared, IngestError> {
+        let batch = weir_wire::decode(bytes, &self.0.limits.batch)?;
+        let times = check_times(&batch, (self.0.clock)())?;
+        // A request may have begun long before the window in which its end was seen: what an agent
+        // says of addresses is of now.
+        let heard = match batch.table {
+            Table::L7Samples => batch.header.from_ms..times.end,
+            _ => times.clone(),
+        };
+        Ok(Prepared { batch, times, heard, sent_unix_ms })
+    }
+
+    /// How long to wait before looking again for names that may still come; `None`: no longer.
+    pub(crate) fn wait(&self, prepared: &Prepared) -> Option<Duration> {
+        let clusters = self.0.clusters.all();
+        if clusters.is_empty() {
+            return None;
+        }
+        let Prepared { batch, heard, .. } = prepared;
+        let cluster = self.0.clusters.of(&batch.header, heard);
+        let mut wanted = self.wanted(batch, heard, cluster.as_deref(), &clusters).ok()?;
+        for cluster in clusters.iter().filter(|cluster| cluster.is_beginning()) {
+            wanted.push(Wanted::Cluster(cluster.name.as_ref().into()));
+        }
+        Some(self.0.late.wait(wanted, Instant::now())?.min(LOOK_EVERY))
+    }
+
+    /// The ends of a batch whose names may still come.
+    fn wanted(
+        &self,
+        batch: &Batch,
+        times: &Range<i64>,
+        cluster: Option<&Cluster>,
+        clusters: &[Arc<Cluster>],
+    ) -> Result<Vec<Wanted>, IngestError> {
+        let ends = rows::Ends::of(&batch.rows)?;
+        let mut wanted = Vec::new();
+        if clusters.iter().any(|cluster| cluster.is_followed()) {
+            let uids = ends.local.pod_uid.values().chain(ends.remote.pod_uid.values());
+            let is_known =
+                |uid: &str| clusters.iter().any(|one| one.directory().pod(uid).is_some());
+            wanted.extend(uids.filter(|uid| !is_known(uid)).map(|uid| Wanted::Pod(uid.into())));
+        }
+        if let Some(cluster) = cluster.filter(|cluster| cluster.is_followed()) {
+            let (directory, agents) = (cluster.directory(), self.directory());
+            let scope = Some(cluster.name.clone());
+            let is_known = |ip: IpAddr| {
+                directory.has_holder(ip, times) || agents.owner(&scope, ip, times.start).is_some()
+            };
+            let ips = ends.remote.ips().filter(|ip| is_private(*ip) && !is_known(*ip));
+            wanted.extend(ips.map(|ip| Wanted::Address(cluster.name.as_ref().into(), ip)));
+        }
+        Ok(wanted)
+    }
+
+    /// Names the ends of a batch and stores it; returns when it is durable.
+    pub(crate) fn finish(&self, prepared: &Prepared) -> Result<Ingested, IngestError> {
+        let result = self.take(prepared);
+        let metrics = &self.0.metrics;
         match &result {
             Ok(ingested) if ingested.stored == Stored::New => {
                 metrics.batches_stored.inc();
@@ -132,30 +222,24 @@ impl Ingester {
                 let reason = if is_duplicate { "duplicate" } else { "expired" };
                 metrics.batches_discarded.with_label_values(&[reason]).inc();
             }
-            Err(error) => {
-                metrics.batches_discarded.with_label_values(&[error.reason()]).inc();
-                let reason = error.reason();
-                tracing::warn!(reason, error = %chain(error), "a batch was not stored");
-            }
+            Err(error) => self.count_refused(error),
         }
         result
     }
 
-    fn take(&self, bytes: &[u8], sent_unix_ms: Option<i64>) -> Result<Ingested, IngestError> {
-        let Inner { store, clock, limits, registry, metrics, .. } = self.0.as_ref();
-        let batch = weir_wire::decode(bytes, &limits.batch)?;
-        let now_ms = clock();
-        let times = check_times(&batch, now_ms)?;
-        // A request may have begun long before the window in which its end was seen: what an agent
-        // says of addresses is of now.
-        let heard = match batch.table {
-            Table::L7Samples => batch.header.from_ms..times.end,
-            _ => times.clone(),
-        };
-        let rows = self.complete(&batch, &heard)?;
+    fn count_refused(&self, error: &IngestError) {
+        let reason = error.reason();
+        self.0.metrics.batches_discarded.with_label_values(&[reason]).inc();
+        tracing::warn!(reason, error = %chain(error), "a batch was not stored");
+    }
+
+    fn take(&self, prepared: &Prepared) -> Result<Ingested, IngestError> {
+        let Inner { store, clock, registry, metrics, .. } = self.0.as_ref();
+        let Prepared { batch, times, heard, sent_unix_ms } = prepared;
+        let rows = self.complete(batch, heard)?;
         let Batch { table, header, .. } = batch;
         let stored = store.ingest(&StoreBatch {
-            table,
+            table: *table,
             agent: header.agent.clone(),
             sequence: header.sequence,
             losses: header.losses.clone(),
@@ -170,25 +254,46 @@ impl Ingester {
             }
         }
         let is_new = stored == Stored::New;
-        registry.heard(&header, now_ms, sent_unix_ms, times.end, row_count, is_new);
+        registry.heard(header, clock(), *sent_unix_ms, times.end, row_count, is_new);
         let BatchHeader { agent, sequence, .. } = header;
-        Ok(Ingested { stored, agent, sequence, rows: row_count })
+        Ok(Ingested { stored, agent: agent.clone(), sequence: *sequence, rows: row_count })
     }
 
-    /// Learns from the batch what its agent says about its own host, then adds what other agents
-    /// said about the far ends.
+    /// Learns from the batch what its agent says about its own host, then adds what the clusters
+    /// and other agents say about both ends.
     fn complete(&self, batch: &Batch, times: &Range<i64>) -> Result<RecordBatch, IngestError> {
+        let clusters = self.0.clusters.all();
+        let cluster = self.0.clusters.of(&batch.header, times);
+        let cluster = cluster.as_deref();
+        let mut home = Home::of(&batch.header, cluster, times);
+        home.cluster = home.cluster.or(batch.header.cluster.as_deref().map(Arc::from));
+        let around = resolve::Surroundings { cluster, clusters: &clusters, home, times };
         let metrics = &self.0.metrics;
-        let mut directory = self.0.directory.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = resolve::learn(&mut directory, batch, times)?;
+        let mut directory = self.directory();
+        let full = resolve::learn(&mut directory, batch, &around)?;
         metrics.resolve_discarded.with_label_values(&["address"]).inc_by(full.addresses);
         metrics.resolve_discarded.with_label_values(&["service"]).inc_by(full.services);
-        Ok(resolve::complete(&directory, batch, times)?)
+        Ok(resolve::complete(&directory, batch, &around)?)
+    }
+
+    fn directory(&self) -> MutexGuard<'_, Directory> {
+        self.0.directory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `learn` on the directory before the first batch.
     pub(crate) fn teach(&self, learn: impl FnOnce(&mut Directory)) {
-        learn(&mut self.0.directory.lock().unwrap_or_else(PoisonError::into_inner));
+        learn(&mut self.directory());
+    }
+}
+
+/// Whether the address can be a Pod's or another one inside of a cluster's network.
+fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [first, second, ..] = ip.octets();
+            ip.is_private() || (first == 100 && (64..128).contains(&second))
+        }
+        IpAddr::V6(ip) => ip.is_unique_local(),
     }
 }
 

@@ -1,9 +1,9 @@
-//! What other agents know about the far end of a row.
+//! What is added to an agent's rows when they arrive.
 //!
-//! The agent names both ends of what stays on its host. The far end of everything else is named
-//! here, when the batch arrives: by the directory of what each agent said about its own addresses
-//! and listening ports. A row that arrives before the far end's agent was first heard stays as it
-//! is; rows are never rewritten later.
+//! The agent names the processes and containers at both ends of what stays on its host. The
+//! process at the far end of everything else is named here, by the directory of what each agent
+//! said about its own addresses and listening ports, and Pods, workloads, Services and places of
+//! both ends by [`super::names`]. Rows are never rewritten later.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,16 +11,17 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::builder::StringDictionaryBuilder;
-use arrow_array::cast::AsArray;
-use arrow_array::new_null_array;
-use arrow_array::types::{UInt16Type, UInt32Type};
-use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, UInt16Array, UInt32Array};
-use arrow_schema::ArrowError;
-use weir_model::{Direction, Transport};
+use arrow_array::types::UInt32Type;
+use arrow_array::{ArrayRef, RecordBatch, new_null_array};
+use arrow_schema::{ArrowError, Field};
+use weir_model::Direction;
 use weir_schema::stored_schema;
 use weir_wire::Batch;
 
-use super::directory::{AgentName, Directory, Service};
+use super::directory::{AgentName, Directory, Scope, Service};
+use super::names::{EndNames, Home, Namer};
+use super::rows::{Ends, Text};
+use crate::clusters::Cluster;
 
 /// How much the directory could not take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,197 +30,257 @@ pub struct Full {
     pub services: u64,
 }
 
-/// A dictionary column.
-struct Text<'a> {
-    codes: &'a UInt32Array,
-    values: &'a StringArray,
+/// What is known before a batch's rows are looked at.
+pub struct Surroundings<'a> {
+    /// The cluster that the agent's host is a node of.
+    pub cluster: Option<&'a Cluster>,
+    pub clusters: &'a [Arc<Cluster>],
+    pub home: Home,
+    pub times: &'a Range<i64>,
 }
 
-impl<'a> Text<'a> {
-    fn of(rows: &'a RecordBatch, name: &str) -> Result<Self, ArrowError> {
-        let column = rows.column_by_name(name).and_then(|c| c.as_dictionary_opt::<UInt32Type>());
-        let values = column.and_then(|column| column.values().as_string_opt::<i32>());
-        match (column, values) {
-            (Some(column), Some(values)) => Ok(Self { codes: column.keys(), values }),
-            _ => Err(ArrowError::SchemaError(format!("no dictionary column {name}"))),
-        }
+impl Surroundings<'_> {
+    /// Where an address that the agent uses means what it means: a Pod's in its cluster, a
+    /// host's everywhere.
+    pub fn scope(&self, ip: IpAddr) -> Scope {
+        let is_everywhere =
+            self.cluster.is_none_or(|cluster| cluster.directory().is_node_ip(ip, self.times));
+        self.home.cluster.clone().filter(|_| !is_everywhere)
     }
-
-    fn code(&self, row: usize) -> Option<usize> {
-        let code = self.codes.is_valid(row).then(|| self.codes.value(row) as usize)?;
-        (code < self.values.len() && self.values.is_valid(code)).then_some(code)
-    }
-
-    fn get(&self, row: usize) -> Option<&'a str> {
-        self.code(row).map(|code| self.values.value(code))
-    }
-
-    /// The addresses of the dictionary that rows use.
-    fn addresses(&self) -> HashMap<usize, IpAddr> {
-        let mut addresses = HashMap::new();
-        for code in (0..self.codes.len()).filter_map(|row| self.code(row)) {
-            if addresses.contains_key(&code) {
-                continue;
-            }
-            if let Ok(ip) = self.values.value(code).parse::<IpAddr>() {
-                addresses.insert(code, ip.to_canonical());
-            }
-        }
-        addresses
-    }
-}
-
-fn ports<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a UInt16Array, ArrowError> {
-    let column = rows.column_by_name(name).and_then(|c| c.as_primitive_opt::<UInt16Type>());
-    column.ok_or_else(|| ArrowError::SchemaError(format!("no port column {name}")))
-}
-
-fn port(ports: &UInt16Array, row: usize) -> Option<u16> {
-    ports.is_valid(row).then(|| ports.value(row))
 }
 
 /// Remembers what the batch's agent says about its own host.
 pub fn learn(
     directory: &mut Directory,
     batch: &Batch,
-    times: &Range<i64>,
+    around: &Surroundings<'_>,
 ) -> Result<Full, ArrowError> {
-    let rows = &batch.rows;
+    let (rows, times) = (&batch.rows, around.times);
     let owner = AgentName {
         agent: batch.header.agent.as_str().into(),
         host: batch.header.host.as_str().into(),
+        home: around.home.clone(),
     };
     let mut full = Full::default();
-    directory.hear(&owner.agent, times.end);
-    let local_ip = Text::of(rows, "local_ip")?;
-    let addresses = local_ip.addresses();
-    for ip in addresses.values() {
-        full.addresses += u64::from(!directory.claim(*ip, &owner, times.start, times.end));
+    directory.hear(&owner.agent, times.start, times.end);
+    directory.settle(&owner);
+    let ends = Ends::of(rows)?;
+    let scopes: HashMap<IpAddr, Scope> =
+        ends.local.ips().map(|ip| (ip, around.scope(ip))).collect();
+    for (ip, scope) in &scopes {
+        let is_taken = directory.claim((scope.clone(), *ip), &owner, times.start, times.end);
+        full.addresses += u64::from(!is_taken);
     }
 
-    let direction = Text::of(rows, "direction")?;
-    let transport = Text::of(rows, "transport")?;
-    let local_port = ports(rows, "local_port")?;
     let columns = [
         Text::of(rows, "local_process")?,
         Text::of(rows, "local_container")?,
         Text::of(rows, "local_deployment")?,
         Text::of(rows, "local_workload_kind")?,
     ];
-    for row in 0..rows.num_rows() {
-        if direction.get(row) != Some(Direction::Incoming.as_str()) {
+    for row in 0..ends.rows {
+        if ends.direction(row) != Some(Direction::Incoming) {
             continue;
         }
-        let ip = local_ip.code(row).and_then(|code| addresses.get(&code));
-        let transport = transport.get(row).and_then(Transport::parse);
-        let (Some(ip), Some(port), Some(transport)) = (ip, port(local_port, row), transport) else {
+        let (Some(ip), Some(port), Some(transport)) =
+            (ends.local.ip(row), ends.local.port(row), ends.transport(row))
+        else {
             continue;
         };
         let [process, container, deployment, workload_kind] =
             columns.each_ref().map(|column| column.get(row).map(Arc::from));
         let service = Service { process, container, deployment, workload_kind };
-        full.services += u64::from(!directory.serve((*ip, port, transport), service, times.end));
+        let scope = scopes.get(&ip).cloned().flatten();
+        full.services +=
+            u64::from(!directory.serve(((scope, ip), port, transport), service, times.end));
     }
     Ok(full)
 }
 
-/// What is known of one row's far end.
+/// What another agent said of one row's far end.
 #[derive(Clone, Copy, Default)]
 struct Far<'a> {
     owner: Option<&'a AgentName>,
     service: Option<&'a Service>,
 }
 
-/// The rows as they are to be stored: with all columns, and the far ends named where they are
+/// All that is known of the ends of one row.
+struct Known<'a> {
+    local: &'a EndNames,
+    remote: &'a EndNames,
+    far: Far<'a>,
+}
+
+/// The rows as they are to be stored: with all columns, and both ends named as far as they are
 /// known.
 pub fn complete(
     directory: &Directory,
     batch: &Batch,
-    times: &Range<i64>,
+    around: &Surroundings<'_>,
 ) -> Result<RecordBatch, ArrowError> {
     let rows = &batch.rows;
-    let far = far_ends(directory, batch, times)?;
+    let ends = Ends::of(rows)?;
+    let mut namer = Namer::new(around.cluster, around.clusters, &around.home, around.times);
+    let names: Vec<(u32, u32)> = (0..ends.rows)
+        .map(|row| (namer.name(&ends, row, true), namer.name(&ends, row, false)))
+        .collect();
+    let nothing = EndNames::default();
+    let get = |index| namer.get(index).unwrap_or(&nothing);
+    let far = FarEnds::new(directory, batch, &ends, around);
+    let known = |(row, (local, remote)): (usize, &(u32, u32))| {
+        let (local, remote) = (get(*local), get(*remote));
+        Known { local, remote, far: far.of(&ends, row, remote).unwrap_or_default() }
+    };
+    let known: Vec<Known<'_>> = names.iter().enumerate().map(known).collect();
+
     let schema = stored_schema(batch.table);
-    let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
-    for field in schema.fields() {
-        let Some(column) = rows.column_by_name(field.name()) else {
-            columns.push(new_null_array(field.data_type(), rows.num_rows()));
-            continue;
-        };
-        let name: fn(&Far<'_>) -> Option<Arc<str>> = match field.name().as_str() {
-            "remote_agent" => |far| far.owner.map(|owner| owner.agent.clone()),
-            "remote_host" => |far| far.owner.map(|owner| owner.host.clone()),
-            "remote_process" => |far| far.service.and_then(|service| service.process.clone()),
-            "remote_container" => |far| far.service.and_then(|service| service.container.clone()),
-            "remote_deployment" => |far| far.service.and_then(|service| service.deployment.clone()),
-            "remote_workload_kind" => {
-                |far| far.service.and_then(|service| service.workload_kind.clone())
-            }
-            _ => {
-                columns.push(column.clone());
-                continue;
-            }
-        };
-        columns.push(fill(rows, field.name(), column, &far, name)?);
-    }
+    let column = |field: &Arc<Field>| column(rows, field, &known);
+    let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>, _>>()?;
     RecordBatch::try_new(schema, columns)
 }
 
-fn far_ends<'a>(
-    directory: &'a Directory,
-    batch: &Batch,
-    times: &Range<i64>,
-) -> Result<Vec<Far<'a>>, ArrowError> {
-    let rows = &batch.rows;
-    let remote_agent = Text::of(rows, "remote_agent")?;
-    let remote_ip = Text::of(rows, "remote_ip")?;
-    let transport = Text::of(rows, "transport")?;
-    let remote_port = ports(rows, "remote_port")?;
-    let mut owners: HashMap<usize, (IpAddr, &AgentName)> = HashMap::new();
-    for (code, ip) in remote_ip.addresses() {
-        let owner = directory.owner(ip, times.start);
-        if let Some(owner) = owner.filter(|owner| *owner.agent != *batch.header.agent) {
-            owners.insert(code, (ip, owner));
-        }
-    }
-    let far = |row: usize| -> Option<Far<'a>> {
-        if remote_agent.get(row).is_some() {
-            return None;
-        }
-        let (ip, owner) = *owners.get(&remote_ip.code(row)?)?;
-        let transport = transport.get(row).and_then(Transport::parse);
-        let end = port(remote_port, row).zip(transport);
-        let service =
-            end.and_then(|(port, transport)| directory.service((ip, port, transport), times.start));
-        Some(Far { owner: Some(owner), service })
+/// One column: what the agent sent, and what is known besides.
+fn column(rows: &RecordBatch, field: &Field, known: &[Known<'_>]) -> Result<ArrayRef, ArrowError> {
+    let given = rows.column_by_name(field.name());
+    let Some((name, is_ours)) = filler(field.name()) else {
+        let nulls = || new_null_array(field.data_type(), rows.num_rows());
+        return Ok(given.cloned().unwrap_or_else(nulls));
     };
-    Ok((0..rows.num_rows()).map(|row| far(row).unwrap_or_default()).collect())
+    fill(rows, field, given, known, name, is_ours)
 }
 
-/// The column with its nulls filled; what the agent said stays.
+type Name = for<'a> fn(&'a Known<'_>) -> Option<&'a str>;
+/// Whether what is known here counts more than what the agent said.
+type IsOurs = fn(&Known<'_>) -> bool;
+
+/// What a column is filled from.
+fn filler(column: &str) -> Option<(Name, IsOurs)> {
+    if let Some(name) = column.strip_prefix("local_") {
+        let name: Name = match name {
+            "deployment" => |known| known.local.deployment.as_deref(),
+            "workload_kind" => |known| known.local.workload_kind.as_deref(),
+            "pod" => |known| known.local.pod.as_deref(),
+            "namespace" => |known| known.local.namespace.as_deref(),
+            "service" => |known| known.local.service.as_deref(),
+            "zone" => |known| known.local.zone.as_deref(),
+            "region" => |known| known.local.region.as_deref(),
+            "cluster" => |known| known.local.cluster.as_deref(),
+            "labels" => |known| known.local.labels.as_deref(),
+            _ => return None,
+        };
+        return Some((name, |known| known.local.pod.is_some()));
+    }
+    let name: Name = match column.strip_prefix("remote_")? {
+        "agent" => |known| known.far.owner.map(|owner| &*owner.agent),
+        "host" => |known| {
+            let owner = known.far.owner.map(|owner| &*owner.host);
+            owner.or(known.remote.host.as_deref())
+        },
+        "process" => |known| known.far.service?.process.as_deref(),
+        "container" => |known| known.far.service?.container.as_deref(),
+        "deployment" => |known| {
+            let own = known.remote.deployment.as_deref();
+            own.or(known.far.service.and_then(|service| service.deployment.as_deref()))
+        },
+        "workload_kind" => |known| {
+            let own = known.remote.workload_kind.as_deref();
+            own.or(known.far.service.and_then(|service| service.workload_kind.as_deref()))
+        },
+        "pod" => |known| known.remote.pod.as_deref(),
+        "namespace" => |known| known.remote.namespace.as_deref(),
+        "service" => |known| known.remote.service.as_deref(),
+        "labels" => |known| known.remote.labels.as_deref(),
+        "zone" => |known| {
+            let owner = || known.far.owner.and_then(|owner| owner.home.zone.as_deref());
+            known.remote.zone.as_deref().or_else(owner)
+        },
+        "region" => |known| {
+            let owner = || known.far.owner.and_then(|owner| owner.home.region.as_deref());
+            known.remote.region.as_deref().or_else(owner)
+        },
+        "cluster" => |known| {
+            let owner = || known.far.owner.and_then(|owner| owner.home.cluster.as_deref());
+            known.remote.cluster.as_deref().or_else(owner)
+        },
+        _ => return None,
+    };
+    let is_workload = matches!(column, "remote_deployment" | "remote_workload_kind");
+    match is_workload {
+        true => Some((name, |known| known.remote.pod.is_some())),
+        false => Some((name, |_| false)),
+    }
+}
+
+/// What other agents said of the far ends of a batch.
+struct FarEnds<'a> {
+    directory: &'a Directory,
+    /// By address, where no cluster says on which host it is.
+    owners: HashMap<IpAddr, (Scope, &'a AgentName)>,
+    agent: &'a str,
+    at_ms: i64,
+}
+
+impl<'a> FarEnds<'a> {
+    fn new(
+        directory: &'a Directory,
+        batch: &'a Batch,
+        ends: &Ends<'_>,
+        around: &Surroundings<'_>,
+    ) -> Self {
+        let (agent, at_ms) = (batch.header.agent.as_str(), around.times.start);
+        let owner = |ip| Some((ip, directory.owner(&around.home.cluster, ip, at_ms)?));
+        let owners = ends.remote.ips().filter_map(owner).collect();
+        Self { directory, owners, agent, at_ms }
+    }
+
+    fn of(&self, ends: &Ends<'_>, row: usize, names: &EndNames) -> Option<Far<'a>> {
+        if ends.remote_agent.code(row).is_some() {
+            return None;
+        }
+        let ip = ends.remote.ip(row)?;
+        let by_address = self.owners.get(&ip);
+        let host = names.host.as_ref();
+        let by_host =
+            host.and_then(|host| self.directory.on_host(&names.cluster, host, self.at_ms));
+        let owner = by_host.or(by_address.map(|(_, owner)| *owner))?;
+        if *owner.agent == *self.agent {
+            return None;
+        }
+        let scope = by_address.map_or_else(|| names.cluster.clone(), |(scope, _)| scope.clone());
+        let end = ends.remote.port(row).zip(ends.transport(row));
+        let service = end.and_then(|(port, transport)| {
+            self.directory.service(&((scope, ip), port, transport), self.at_ms)
+        });
+        Some(Far { owner: Some(owner), service })
+    }
+}
+
 fn fill(
     rows: &RecordBatch,
-    name: &str,
-    column: &ArrayRef,
-    far: &[Far<'_>],
-    known: fn(&Far<'_>) -> Option<Arc<str>>,
+    field: &Field,
+    given: Option<&ArrayRef>,
+    known: &[Known<'_>],
+    name: Name,
+    is_ours: IsOurs,
 ) -> Result<ArrayRef, ArrowError> {
-    let given = Text::of(rows, name)?;
-    let is_filled =
-        |(row, far): (usize, &Far<'_>)| given.code(row).is_none() && known(far).is_some();
-    if !far.iter().enumerate().any(is_filled) {
-        return Ok(column.clone());
+    let said = given.is_some().then(|| Text::of(rows, field.name())).transpose()?;
+    let said = |row: usize| said.as_ref().and_then(|said| said.get(row));
+    let adds = |(row, known): (usize, &Known<'_>)| {
+        name(known).is_some() && (said(row).is_none() || is_ours(known))
+    };
+    if !known.iter().enumerate().any(adds) {
+        let nulls = || new_null_array(field.data_type(), rows.num_rows());
+        return Ok(given.cloned().unwrap_or_else(nulls));
     }
     let mut builder = StringDictionaryBuilder::<UInt32Type>::new();
-    for (row, far) in far.iter().enumerate() {
-        match (given.get(row), known(far)) {
-            (Some(text), _) => {
+    for (row, known) in known.iter().enumerate() {
+        let own = name(known);
+        let said = said(row).filter(|_| own.is_none() || !is_ours(known));
+        match said.or(own) {
+            Some(text) => {
                 builder.append(text)?;
             }
-            (None, Some(text)) => {
-                builder.append(text)?;
-            }
-            (None, None) => builder.append_null(),
+            None => builder.append_null(),
         }
     }
     Ok(Arc::new(builder.finish()))

@@ -10,6 +10,7 @@ use weir_schema::Table;
 use weir_store::{Store, StoreError};
 
 use super::directory::{AgentName, Directory};
+use super::names::Home;
 use super::{Ingester, Registry};
 
 /// How far back the store is asked.
@@ -27,13 +28,14 @@ pub fn seed(
     let window = TimeWindow { from_ms: now_ms - BACK_MS, to_ms: now_ms };
     for (agent, last_ms) in last_windows(store, window)? {
         registry.remember(&agent, last_ms);
-        ingester.teach(|directory| directory.hear(&agent.into(), last_ms));
+        ingester.teach(|directory| directory.hear(&agent.into(), window.from_ms, last_ms));
     }
     let claims = own_addresses(store, window)?;
     ingester.teach(|directory: &mut Directory| {
         for (ip, owner) in &claims {
             // When the directory is full, the batches that follow say so.
-            directory.claim(*ip, owner, window.from_ms, window.to_ms);
+            let ip = (owner.home.cluster.clone(), *ip);
+            directory.claim(ip, owner, window.from_ms, window.to_ms);
         }
     });
     Ok(())
@@ -79,7 +81,12 @@ fn own_addresses(
     let answer = store.ask(&question(
         window,
         Shape::Groups {
-            by: vec![field("agent"), field("local_host"), field("local_ip")],
+            by: vec![
+                field("agent"),
+                field("local_host"),
+                field("local_ip"),
+                field("local_cluster"),
+            ],
             metrics: vec!["bytes_sent".to_owned()],
             sort: None,
             limit: MAX_GROUPS,
@@ -93,12 +100,18 @@ fn own_addresses(
             GroupValue::Text(Some(agent)),
             GroupValue::Text(Some(host)),
             GroupValue::Text(Some(ip)),
+            GroupValue::Text(cluster),
         ] = group.key.as_slice()
         else {
             continue;
         };
         let Ok(ip) = ip.parse::<IpAddr>() else { continue };
-        let owner = AgentName { agent: Arc::from(agent.as_str()), host: Arc::from(host.as_str()) };
+        let cluster = cluster.as_deref().map(Arc::from);
+        let owner = AgentName {
+            agent: Arc::from(agent.as_str()),
+            host: Arc::from(host.as_str()),
+            home: Home { cluster, ..Home::default() },
+        };
         claims.push((ip, owner));
     }
     Ok(claims)

@@ -2,6 +2,7 @@
 
 mod access;
 mod agents;
+mod clusters;
 mod ingest;
 mod lifecycle;
 mod map;

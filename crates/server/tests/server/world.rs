@@ -10,7 +10,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 use weir_model::{Loss, LossKind};
 use weir_schema::{Table, wire_schema};
-use weir_server::{AuthMode, Limits, Options, Server};
+use weir_server::{AuthMode, ClusterOptions, Limits, Options, Server};
 use weir_store::conformance::rows::{Row, record_batch, row};
 use weir_store::{Store, StoreStatus};
 use weir_store_parquet::ParquetStore;
@@ -57,15 +57,26 @@ pub fn open_world() -> World {
 
 impl World {
     pub fn new(auth: AuthMode, limits: Limits) -> Self {
+        Self::watching(auth, limits, Vec::new())
+    }
+
+    /// A server that watches clusters once it is started.
+    pub fn watching(auth: AuthMode, limits: Limits, clusters: Vec<ClusterOptions>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let options = weir_store_parquet::Options::new(dir.path().join("store"));
         let store = Arc::new(ParquetStore::open(options).unwrap());
         let now_ms = Arc::new(AtomicI64::new(START_MS + WINDOW_MS));
-        let options = Options { limits, ..Options::new("127.0.0.1:0".parse().unwrap(), auth) };
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let options = Options { limits, clusters, ..Options::new(listen, auth) };
         let (clock, shared) = (now_ms.clone(), store.clone());
         let clock = Arc::new(move || clock.load(Ordering::SeqCst));
         let server = Server::new(options, shared, clock, Vec::new()).unwrap();
         Self { router: server.router(), server, store, now_ms, _dir: dir }
+    }
+
+    /// The router, the server to be started, and what both live on.
+    pub fn taken_apart(self) -> (Router, Server, Box<dyn std::any::Any>) {
+        (self.router, self.server, Box::new((self.store, self._dir)))
     }
 
     pub fn set_now(&self, now_ms: i64) {

@@ -2,14 +2,14 @@
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use weir_server::auth;
-use weir_server::{AuthMode, Clock, Limits, Options};
+use weir_server::{AuthMode, Clock, ClusterAccess, ClusterOptions, Limits, Options};
 use weir_store_parquet::ParquetStore;
 
 use crate::config::Config;
@@ -94,7 +94,37 @@ pub fn server_options(config: &Config, listen: SocketAddr) -> Result<Options> {
     limits.batch.bytes_max =
         config.bytes("server.ingest_bytes_max").try_into().unwrap_or(usize::MAX);
     let window = config.duration("agent.window");
-    Ok(Options { window, limits, ..Options::new(listen, auth) })
+    let clusters = watched_cluster(config)?.into_iter().collect();
+    Ok(Options { window, limits, clusters, ..Options::new(listen, auth) })
+}
+
+/// The cluster to watch: the configured one, else the one that this program is a Pod of.
+fn watched_cluster(config: &Config) -> Result<Option<ClusterOptions>> {
+    let watch = config.text("kubernetes.watch").unwrap_or_default();
+    if watch == "off" {
+        return Ok(None);
+    }
+    let own = ClusterAccess::in_cluster(|name| std::env::var(name).ok());
+    let url = config.text("kubernetes.url").map(str::to_owned);
+    let file = |name: &str| config.text(name).map(PathBuf::from);
+    let access = match (url, own) {
+        (Some(url), _) => ClusterAccess { url, ca_file: None, token_file: None },
+        (None, Some(own)) if watch == "on" || own.has_token() => own,
+        _ if watch == "on" => {
+            return Err(usage(anyhow::anyhow!(
+                "kubernetes.watch is on, but no cluster is known: this is no Pod with a service \
+                 account; name the API server with --kubernetes-url"
+            )));
+        }
+        _ => return Ok(None),
+    };
+    let access = ClusterAccess {
+        ca_file: file("kubernetes.ca_file").or(access.ca_file),
+        token_file: file("kubernetes.token_file").or(access.token_file),
+        ..access
+    };
+    let name = config.text("kubernetes.cluster").unwrap_or("kubernetes").to_owned();
+    Ok(Some(ClusterOptions { name, access }))
 }
 
 /// Shows a token to the operator: the only time that it can be.

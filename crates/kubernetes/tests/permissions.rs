@@ -1,0 +1,54 @@
+//! The chart's ClusterRole lets the server do what this crate does, and nothing else.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use weir_kubernetes::Kind;
+use weir_testkit::chart::Chart;
+use weir_testkit::{Need, missing};
+
+type Permission = (String, String, String);
+
+fn permissions(chart: &Chart) -> Result<BTreeSet<Permission>> {
+    let role = chart.object("ClusterRole", "weir-server")?;
+    let list = |rule: &Value, name: &str| -> Vec<String> {
+        let words = rule[name].as_array().into_iter().flatten();
+        words.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let mut found = BTreeSet::new();
+    for rule in role["rules"].as_array().into_iter().flatten() {
+        for group in list(rule, "apiGroups") {
+            for resource in list(rule, "resources") {
+                for verb in list(rule, "verbs") {
+                    found.insert((group.clone(), resource.clone(), verb));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[test]
+fn the_server_may_watch_what_it_watches() -> Result<()> {
+    if missing("permissions", &[Need::ChartTools]) {
+        return Ok(());
+    }
+    let watched = Kind::ALL.into_iter().flat_map(|kind| {
+        let (group, _) = kind.group_version();
+        ["list", "watch"].map(|verb| (group.to_owned(), kind.resource().to_owned(), verb.to_owned()))
+    });
+    let watched: BTreeSet<Permission> = watched.collect();
+    assert_eq!(permissions(&Chart::render(json!({}))?)?, watched);
+
+    let logs = Chart::render(json!({"server": {"watch": {"podLogs": true}}}))?;
+    let more: BTreeSet<_> = permissions(&logs)?.difference(&watched).cloned().collect();
+    let get = |resource: &str| (String::new(), resource.to_owned(), "get".to_owned());
+    assert_eq!(more, BTreeSet::from([get("pods"), get("pods/log")]));
+
+    let blind = Chart::render(json!({"server": {"watch": {"enabled": false}}}))?;
+    assert!(blind.all("ClusterRole").is_empty() && blind.all("ClusterRoleBinding").is_empty());
+    let server = blind.object("StatefulSet", "weir-server")?;
+    assert_eq!(server["spec"]["template"]["spec"]["automountServiceAccountToken"], false);
+    Ok(())
+}
