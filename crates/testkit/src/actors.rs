@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::child::{Running, workspace_program};
-use crate::lab::Host;
+use crate::namespace::Place;
 use crate::traffic::{Exchange, Tally};
 
 /// A process of a test may take this long for its part.
@@ -44,28 +44,28 @@ impl Actors {
     }
 
     /// Starts a server at a free port of `address` and waits until it listens.
-    pub fn serve(&self, host: &Host, name: &str, words: &str) -> Result<Server> {
-        let mut running = host.start(&mut self.command(name, words)?)?;
+    pub fn serve(&self, place: &dyn Place, name: &str, words: &str) -> Result<Server> {
+        let mut running = place.start(&mut self.command(name, words)?)?;
         let address = running.line_after("listening ", PART)?;
         Ok(Server { running, address: address.parse().context("a server says its address")? })
     }
 
     /// Runs a client to its end.
-    pub fn send(&self, host: &Host, name: &str, words: &str) -> Result<Tally> {
-        host.start(&mut self.command(name, words)?)?.json(PART)
+    pub fn send(&self, place: &dyn Place, name: &str, words: &str) -> Result<Tally> {
+        place.start(&mut self.command(name, words)?)?.json(PART)
     }
 
     /// Tries to connect; gives the kind of failure, as Rust names it, or `connected`.
-    pub fn fail(&self, host: &Host, name: &str, to: SocketAddr) -> Result<String> {
-        let mut running = host.start(&mut self.command(name, &format!("tcp-fail --to {to}"))?)?;
+    pub fn fail(&self, place: &dyn Place, name: &str, to: SocketAddr) -> Result<String> {
+        let mut running = place.start(&mut self.command(name, &format!("tcp-fail --to {to}"))?)?;
         let said: Value = running.json(PART)?;
         said["outcome"].as_str().map(str::to_owned).context("the outcome is a word")
     }
 
     /// Opens a connection that stays open between exchanges.
-    pub fn converse(&self, host: &Host, name: &str, to: SocketAddr) -> Result<Talker> {
+    pub fn converse(&self, place: &dyn Place, name: &str, to: SocketAddr) -> Result<Talker> {
         let words = format!("tcp-converse --to {to}");
-        let mut running = host.start(&mut self.command(name, &words)?)?;
+        let mut running = place.start(&mut self.command(name, &words)?)?;
         running.line_after("connected ", PART)?;
         Ok(Talker { running })
     }

@@ -8,6 +8,7 @@ mod api_server;
 mod child;
 mod lab;
 mod names;
+mod namespace;
 mod need;
 pub mod stranger;
 pub mod traffic;
@@ -25,6 +26,7 @@ pub use api_server::ApiServer;
 pub use child::{Running, run, workspace_program};
 pub use lab::{HOSTS_MAX, Host, Lab};
 pub use names::{Asked, NameServer, Zone, resolve, resolve_as_told};
+pub use namespace::{Namespace, Place};
 pub use need::{Need, missing};
 pub use weir::{Rows, WeirProcess};
 

@@ -17,7 +17,7 @@ use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
-use crate::lab::Host;
+use crate::namespace::Namespace;
 
 /// What a name stands for.
 #[derive(Clone, Debug)]
@@ -164,12 +164,12 @@ fn serve(
 
 /// Resolves `name` inside `host` with the C library's resolver, as any program would, asking the
 /// name server at `server`; empty when the name does not exist.
-pub fn resolve(host: &Host, server: IpAddr, name: &str) -> Result<Vec<IpAddr>> {
+pub fn resolve(host: &Namespace, server: IpAddr, name: &str) -> Result<Vec<IpAddr>> {
     resolve_as_told(host, &format!("nameserver {server}\noptions attempts:1\n"), name)
 }
 
 /// The same, by a configuration as in `/etc/resolv.conf`; empty when there is no answer, too.
-pub fn resolve_as_told(host: &Host, configuration: &str, name: &str) -> Result<Vec<IpAddr>> {
+pub fn resolve_as_told(host: &Namespace, configuration: &str, name: &str) -> Result<Vec<IpAddr>> {
     let file = tempfile::NamedTempFile::new().context("make a resolver configuration")?;
     std::fs::write(file.path(), configuration)?;
     // The file is seen in place of the machine's own by this one process only.

@@ -16,7 +16,8 @@ use smoltcp::socket::tcp::{Socket, SocketBuffer};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{HardwareAddress, IpCidr};
 
-use crate::lab::{Host, Lab, enter, ip};
+use crate::lab::{Host, Lab};
+use crate::namespace::enter;
 use crate::traffic::{HEADER_BYTES, PATIENCE, Tally};
 
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -45,10 +46,10 @@ impl Stranger {
     pub fn beyond(lab: &Lab, host: &Host, index: u8) -> Result<Self> {
         let (local, address) = lab.side_network(index);
         let device = format!("far{index}");
-        ip(&host.name, &format!("tuntap add dev {device} mode tun"))?;
-        ip(&host.name, &format!("addr add {local} peer {address} dev {device}"))?;
-        ip(&host.name, &format!("link set {device} up"))?;
-        Ok(Self { address, host_namespace: host.namespace()?, device })
+        host.ip(&format!("tuntap add dev {device} mode tun"))?;
+        host.ip(&format!("addr add {local} peer {address} dev {device}"))?;
+        host.ip(&format!("link set {device} up"))?;
+        Ok(Self { address, host_namespace: host.open()?, device })
     }
 
     /// Accepts one connection at `port` and sends back each byte until the client closes.

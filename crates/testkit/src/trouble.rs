@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use smoltcp::phy::{Device, Medium, RxToken, TunTapInterface, TxToken, wait};
 
-use crate::lab::{Host, Lab, enter, ip};
+use crate::lab::{Host, Lab};
+use crate::namespace::enter;
 
 /// How long the line's thread sleeps at most: this is the precision of its delay.
 const TICK: Duration = Duration::from_micros(200);
@@ -89,11 +90,11 @@ impl Line {
         let (near, far) = lab.side_network(index);
         let device = format!("line{index}");
         for (host, local, peer) in [(near_host, near, far), (far_host, far, near)] {
-            ip(&host.name, &format!("tuntap add dev {device} mode tun"))?;
-            ip(&host.name, &format!("addr add {local} peer {peer} dev {device}"))?;
-            ip(&host.name, &format!("link set {device} up"))?;
+            host.ip(&format!("tuntap add dev {device} mode tun"))?;
+            host.ip(&format!("addr add {local} peer {peer} dev {device}"))?;
+            host.ip(&format!("link set {device} up"))?;
         }
-        let namespaces = [near_host.namespace()?, far_host.namespace()?];
+        let namespaces = [near_host.open()?, far_host.open()?];
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let (ready, opened) = channel();

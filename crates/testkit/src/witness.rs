@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::child::Running;
 use crate::lab::Host;
+use crate::namespace::Namespace;
 
 /// One socket as `ss -tin` tells it: the kernel's TCP_INFO.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +53,7 @@ fn ms_to_us(text: &str) -> Result<u64> {
 }
 
 /// TCP sockets of a host that match a filter of `ss`, listening ones not included.
-pub fn sockets(host: &Host, filter: &str) -> Result<Vec<TcpInfo>> {
+pub fn sockets(host: &Namespace, filter: &str) -> Result<Vec<TcpInfo>> {
     let text = host.output("ss", &["-tinHO", filter])?;
     Ok(text.lines().filter_map(parse_socket).collect())
 }
@@ -71,7 +72,7 @@ fn parse_socket(line: &str) -> Option<TcpInfo> {
 }
 
 /// The kernel's SNMP counters of a host's network, as `Tcp.RetransSegs`, `TcpExt.ListenDrops`...
-pub fn kernel_counters(host: &Host) -> Result<BTreeMap<String, u64>> {
+pub fn kernel_counters(host: &Namespace) -> Result<BTreeMap<String, u64>> {
     let read = || {
         let snmp = std::fs::read_to_string("/proc/thread-self/net/snmp")?;
         let netstat = std::fs::read_to_string("/proc/thread-self/net/netstat")?;
@@ -105,7 +106,7 @@ pub struct LinkCounters {
 }
 
 /// Counters of the interface `device` of a host.
-pub fn link_counters(host: &Host, device: &str) -> Result<LinkCounters> {
+pub fn link_counters(host: &Namespace, device: &str) -> Result<LinkCounters> {
     let text = host.output("ip", &["-s", "-j", "link", "show", "dev", device])?;
     let json: Value = serde_json::from_str(&text).context("read ip's JSON")?;
     let stats = &json[0]["stats64"];
@@ -153,7 +154,7 @@ pub struct Capture(Running);
 
 impl Capture {
     /// Starts to capture what `filter` (tcpdump's language) names and waits until it captures.
-    pub fn start(host: &Host, device: &str, filter: &str, fields: &[&str]) -> Result<Self> {
+    pub fn start(host: &Namespace, device: &str, filter: &str, fields: &[&str]) -> Result<Self> {
         let mut command = Command::new("tshark");
         command.args(["-i", device, "-f", filter, "-l", "-n", "-T", "fields"]);
         for field in fields {
