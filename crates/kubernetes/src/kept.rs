@@ -120,6 +120,16 @@ impl<T> Kept<T> {
         entries.map(|entry| &entry.object)
     }
 
+    /// What exists, then what is gone and still known.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<T>> {
+        let gone = self.entries.values().filter(|entry| entry.gone_ms.is_some());
+        self.living().chain(gone.map(|entry| &entry.object))
+    }
+
+    pub fn is_living(&self, uid: &str) -> bool {
+        self.entries.get(uid).is_some_and(|entry| entry.gone_ms.is_none())
+    }
+
     pub fn get(&self, uid: &str) -> Option<&Arc<T>> {
         self.entries.get(uid).map(|entry| &entry.object)
     }

@@ -7,9 +7,11 @@
 //! (`weir-server`) nor how a socket's container is found (`weir-identity`).
 
 mod client;
+mod details;
 mod directory;
 mod events;
 mod kept;
+mod live;
 mod names;
 mod objects;
 mod problem;
@@ -22,6 +24,7 @@ mod watch;
 pub use client::{Access, Client};
 pub use directory::{Directory, DirectoryLimits};
 pub use kept::Counts;
+pub use live::LogPart;
 pub use names::Names;
 pub use objects::{
     About, Container, ContainerId, Controller, Endpoint, EndpointSlice, Event, Kind, Labels, Meta,

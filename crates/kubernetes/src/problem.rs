@@ -21,7 +21,8 @@ pub enum Problem {
     Unauthorized { token_file: String, told: String },
     #[error(
         "the service account may not {verb} {resource}: its ClusterRole needs a rule with \
-         apiGroups [\"{group}\"], resources [\"{resource}\"], verbs [\"list\", \"watch\"]: {told}"
+         apiGroups [\"{group}\"], resources [\"{resource}\"], verbs [{}]: {told}",
+        verbs_with(verb)
     )]
     Forbidden { verb: &'static str, resource: &'static str, group: &'static str, told: String },
     /// The version to go on from is too old: everything has to be listed again.
@@ -47,11 +48,23 @@ impl Problem {
         }
     }
 
-    /// The problem behind an HTTP or watch status.
+    /// The problem behind an HTTP or watch status of a watched kind.
     pub(crate) fn of_status(
         code: u16,
         body: &str,
         kind: Kind,
+        verb: &'static str,
+        token_file: &str,
+    ) -> Self {
+        let ((group, _), resource) = (kind.group_version(), kind.resource());
+        Self::of_answer(code, body, (group, resource), verb, token_file)
+    }
+
+    /// The problem behind a status; `what` is API group and resource.
+    pub(crate) fn of_answer(
+        code: u16,
+        body: &str,
+        what: (&'static str, &'static str),
         verb: &'static str,
         token_file: &str,
     ) -> Self {
@@ -66,12 +79,20 @@ impl Problem {
         match code {
             401 => Problem::Unauthorized { token_file: token_file.to_owned(), told },
             403 => {
-                let (resource, (group, _)) = (kind.resource(), kind.group_version());
+                let (group, resource) = what;
                 Problem::Forbidden { verb, resource, group, told }
             }
             410 => Problem::Gone,
             _ => Problem::Status { code, told },
         }
+    }
+}
+
+/// The verbs that a rule needs for one of them to work: a watch begins with a list.
+fn verbs_with(verb: &str) -> &'static str {
+    match verb {
+        "get" => "\"get\"",
+        _ => "\"list\", \"watch\"",
     }
 }
 

@@ -411,7 +411,7 @@ fn with_jitter(pause: Duration) -> Duration {
 }
 
 /// A value of a query, percent-encoded.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -1,8 +1,8 @@
 //! The chart's ClusterRole lets the server do what this crate does, and nothing else.
 
 use std::collections::BTreeSet;
+use std::error::Error;
 
-use anyhow::Result;
 use serde_json::{Value, json};
 use weir_kubernetes::Kind;
 use weir_testkit::chart::Chart;
@@ -10,7 +10,7 @@ use weir_testkit::{Need, missing};
 
 type Permission = (String, String, String);
 
-fn permissions(chart: &Chart) -> Result<BTreeSet<Permission>> {
+fn permissions(chart: &Chart) -> Result<BTreeSet<Permission>, Box<dyn Error>> {
     let role = chart.object("ClusterRole", "weir-server")?;
     let list = |rule: &Value, name: &str| -> Vec<String> {
         let words = rule[name].as_array().into_iter().flatten();
@@ -30,13 +30,14 @@ fn permissions(chart: &Chart) -> Result<BTreeSet<Permission>> {
 }
 
 #[test]
-fn the_server_may_watch_what_it_watches() -> Result<()> {
+fn the_server_may_watch_what_it_watches() -> Result<(), Box<dyn Error>> {
     if missing("permissions", &[Need::ChartTools]) {
         return Ok(());
     }
     let watched = Kind::ALL.into_iter().flat_map(|kind| {
         let (group, _) = kind.group_version();
-        ["list", "watch"].map(|verb| (group.to_owned(), kind.resource().to_owned(), verb.to_owned()))
+        ["list", "watch"]
+            .map(|verb| (group.to_owned(), kind.resource().to_owned(), verb.to_owned()))
     });
     let watched: BTreeSet<Permission> = watched.collect();
     assert_eq!(permissions(&Chart::render(json!({}))?)?, watched);

@@ -4,6 +4,8 @@
 //! version on, bookmarks, 410 for what was compacted, 401, 403, broken connections, an outage.
 //! Objects are what the test puts in; nothing here runs a cluster.
 
+mod single;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -48,6 +50,8 @@ struct State {
     cuts: u64,
     bookmarks: u64,
     asked: Vec<String>,
+    /// Lines by `NAMESPACE/POD`.
+    logs: BTreeMap<String, Vec<String>>,
     is_over: bool,
 }
 
@@ -139,6 +143,14 @@ impl ApiServer {
             state.changes.push(Change { version, list: list.to_owned(), what, object });
             Ok(())
         })
+    }
+
+    /// Writes a line to the log of a Pod.
+    pub fn write_log(&self, namespace: &str, pod: &str, line: &str) {
+        self.change(|state| {
+            let lines = state.logs.entry(format!("{namespace}/{pod}")).or_default();
+            lines.push(line.to_owned());
+        });
     }
 
     /// Answers 403 to whoever asks for the list, and ends its watches; or no longer.
@@ -254,6 +266,12 @@ fn serve(tcp: TcpStream, config: Arc<ServerConfig>, shared: &Shared) -> Result<(
     }
     if asked.query.contains_key("watch") {
         return watch(&mut stream, shared, &asked, moment);
+    }
+    if asked.list.ends_with("/log") {
+        return single::log(&mut stream, shared, &asked);
+    }
+    if let Some((code, body)) = single::object(&lock(shared), &asked) {
+        return answer(&mut stream, code, &body);
     }
     let (code, body) = list(&lock(shared), &asked);
     answer(&mut stream, code, &body)
