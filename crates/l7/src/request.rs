@@ -1,6 +1,9 @@
 //! A request that waits for its answer, and the few values that are kept of one.
 
-use weir_model::{Exchange, L7Protocol, Outcome};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use weir_model::{Asked, Exchange, L7Protocol, Outcome};
 
 use crate::losses::Sink;
 
@@ -12,11 +15,7 @@ pub(crate) const METHOD_BYTES_MAX: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Request {
     pub protocol: L7Protocol,
-    pub method: String,
-    pub path: String,
-    pub trace_id: Option<String>,
-    /// As an exchange has them.
-    pub headers: String,
+    pub asked: Arc<Asked>,
     pub began_ns: u64,
     /// An exchange went out for it already: the wait was too long. Its answer is awaited only so
     /// that later answers meet their own requests.
@@ -38,44 +37,50 @@ impl Request {
         if self.is_reported {
             return;
         }
-        let Self { protocol, method, path, trace_id, headers, began_ns, .. } = self;
+        let Self { protocol, asked, began_ns, .. } = self;
         let response_us = answer.began_ns.map(|ns| ns.saturating_sub(began_ns) / 1000);
         let Answer { status, grpc_status, .. } = answer;
         (sink.out)(Exchange {
             protocol,
-            method,
-            path,
+            asked,
             status,
             grpc_status,
             outcome,
             began_ns,
             response_us,
-            trace_id,
-            headers,
         });
     }
 
     /// Reports the request as unanswered and keeps what pairing needs of it.
     pub fn report_unanswered(&mut self, sink: &mut Sink<'_>) {
-        let reported = Self {
-            protocol: self.protocol,
-            method: self.method.clone(),
-            path: std::mem::take(&mut self.path),
-            trace_id: self.trace_id.take(),
-            headers: std::mem::take(&mut self.headers),
-            began_ns: self.began_ns,
-            is_reported: self.is_reported,
-        };
+        // The method tells how the answer's body ends.
+        let kept = Asked { method: self.asked.method.clone(), ..Asked::default() };
+        let asked = std::mem::replace(&mut self.asked, Arc::new(kept));
+        let Self { protocol, began_ns, is_reported, .. } = *self;
+        let reported = Self { protocol, asked, began_ns, is_reported };
         reported.finish(Answer::default(), Outcome::Unanswered, sink);
         self.is_reported = true;
     }
 
     pub fn held_bytes(&self) -> usize {
-        size_of::<Self>()
-            + self.method.capacity()
-            + self.path.capacity()
-            + self.trace_id.as_ref().map_or(0, String::capacity)
-            + self.headers.capacity()
+        size_of::<Self>() + asked_bytes(&self.asked)
+    }
+}
+
+/// Memory of what was asked.
+pub(crate) fn asked_bytes(asked: &Asked) -> usize {
+    let method = if let Cow::Owned(method) = &asked.method { method.capacity() } else { 0 };
+    let trace_id = asked.trace_id.as_ref().map_or(0, String::capacity);
+    size_of::<Asked>() + method + asked.path.capacity() + trace_id + asked.headers.capacity()
+}
+
+/// A method; those that nearly all requests have need no memory.
+pub(crate) fn method_of(method: &str) -> Cow<'static, str> {
+    const USUAL: [&str; 8] =
+        ["GET", "POST", "PUT", "HEAD", "DELETE", "PATCH", "OPTIONS", "CONNECT"];
+    match USUAL.iter().find(|usual| **usual == method) {
+        Some(usual) => Cow::Borrowed(usual),
+        None => Cow::Owned(method.to_owned()),
     }
 }
 

@@ -37,6 +37,8 @@ const REST: &str = "{rest}";
 pub struct Templates<K> {
     services: HashMap<K, Service, FixedState>,
     count: usize,
+    /// See [`Templates::changes`].
+    changes: u64,
     other: Arc<str>,
     /// For the segment that is being folded.
     scratch: String,
@@ -48,6 +50,8 @@ struct Service {
     /// Paths that are their own templates.
     literals: HashMap<Arc<str>, (), FixedState>,
     count: usize,
+    /// How often a template was added, or segments became names.
+    changes: u64,
     /// Asked for since the last window's end.
     is_used: bool,
 }
@@ -68,6 +72,7 @@ impl<K: Hash + Eq + Clone> Templates<K> {
         Self {
             services: HashMap::with_hasher(FixedState::default()),
             count: 0,
+            changes: 0,
             other: OTHER.into(),
             scratch: String::new(),
         }
@@ -83,15 +88,22 @@ impl<K: Hash + Eq + Clone> Templates<K> {
             None => self.services.entry(service.clone()).or_default(),
         };
         state.is_used = true;
-        let before = state.count;
+        let (count, changes) = (state.count, state.changes);
         let template = match path.strip_prefix('/').filter(|_| protocol != L7Protocol::Grpc) {
             Some(segments) => state
                 .find(segments, &mut self.scratch)
                 .or_else(|| state.learn(segments, is_full, &mut self.scratch)),
             None => state.literal(path, is_full),
         };
-        self.count = self.count + state.count - before;
+        self.count = self.count + state.count - count;
+        self.changes += state.changes - changes;
         template.unwrap_or_else(|| self.other.clone())
+    }
+
+    /// How often something was learnt: as long as this stays the same, and until
+    /// [`Self::end_window`], the same path has the same template.
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Ends a stretch of time. If there is no more room, the services that were not asked for in
@@ -131,6 +143,7 @@ impl Service {
         let template: Arc<str> = path.into();
         self.literals.insert(template.clone(), ());
         self.count += 1;
+        self.changes += 1;
         Some(template)
     }
 
@@ -166,6 +179,7 @@ impl Service {
         let template: Arc<str> = text.into();
         node.template = Some(template.clone());
         self.count += 1;
+        self.changes += 1;
         Some(template)
     }
 
@@ -181,7 +195,11 @@ impl Service {
                 Err(_) => {
                     let most = if depth == 0 { ROOT_CHILDREN_MAX } else { CHILDREN_MAX };
                     let named = node.children.iter().filter(|(text, _)| !is_plain(text)).count();
-                    return if named >= most { node.name_children() } else { 0 };
+                    if named < most {
+                        return 0;
+                    }
+                    self.changes += 1;
+                    return node.name_children();
                 }
             }
         }

@@ -1,6 +1,8 @@
 //! Requests and their answers, as seen at one end of a TCP connection.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -52,14 +54,25 @@ pub struct Payload<'a> {
     pub bytes: &'a [u8],
 }
 
+/// What a request asks for; those of one head share it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// As sent, at most 16 bytes; empty where it was not seen.
+    pub method: Cow<'static, str>,
+    /// Without query and fragment; empty where it was not seen.
+    pub path: String,
+    /// 32 hexadecimal digits, from `traceparent` (W3C Trace Context).
+    pub trace_id: Option<String>,
+    /// The headers that are looked for, each a line `name: value` with the name in small letters;
+    /// at most [`HEADERS_MAX`].
+    pub headers: String,
+}
+
 /// One request and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exchange {
     pub protocol: L7Protocol,
-    /// As sent, at most 16 bytes; empty where it was not seen.
-    pub method: String,
-    /// Without query and fragment; empty where it was not seen.
-    pub path: String,
+    pub asked: Arc<Asked>,
     /// Of the final answer: a 1xx that is not final is none.
     pub status: Option<u16>,
     /// gRPC's own status, from the trailers.
@@ -69,11 +82,6 @@ pub struct Exchange {
     pub began_ns: u64,
     /// First byte of the request to first byte of the answer; absent without an answer.
     pub response_us: Option<u64>,
-    /// 32 hexadecimal digits, from `traceparent` (W3C Trace Context).
-    pub trace_id: Option<String>,
-    /// The request's headers that are asked for, each a line `name: value` with the name in small
-    /// letters; at most [`HEADERS_MAX`].
-    pub headers: String,
 }
 
 impl Exchange {

@@ -19,7 +19,7 @@ pub use flow::{
     Direction, Endpoint, Family, L4Record, ListenRecord, Netns, Perspective, Process, Role,
     Transport,
 };
-pub use l7::{Exchange, HEADERS_MAX, L7Ends, L7Protocol, Outcome, Payload, Way};
+pub use l7::{Asked, Exchange, HEADERS_MAX, L7Ends, L7Protocol, Outcome, Payload, Way};
 pub use loss::{Loss, LossKind};
 pub use place::Place;
 pub use sketch::{SKETCH_US_MAX, Sketch, SketchError};

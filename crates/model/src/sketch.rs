@@ -16,6 +16,9 @@ const BUCKETS: usize = count_buckets();
 const _: () = assert!(BUCKETS < 300, "the documented bound of a sketch's memory");
 /// The last value of each bucket; bucket 0 is the value 1 alone.
 const LAST_US: [u64; BUCKETS] = bounds();
+/// Powers of two up to the longest value.
+const POWERS: usize = SKETCH_US_MAX.ilog2() as usize + 1;
+const FIRST: [u16; POWERS + 1] = first_buckets();
 
 /// First byte of the stored form. A change of the bounds is a new version.
 const VERSION: u8 = 1;
@@ -72,8 +75,7 @@ impl Sketch {
             return;
         }
         let value_us = value_us.min(SKETCH_US_MAX);
-        let bucket = LAST_US.partition_point(|last| *last < value_us) as u16;
-        self.add_to(0, bucket, n);
+        self.add_to(0, bucket_of(value_us), n);
     }
 
     /// Counts everything that `other` counted.
@@ -183,6 +185,14 @@ impl Sketch {
     }
 }
 
+/// Where a value belongs: among the few buckets of its power of two.
+fn bucket_of(value_us: u64) -> u16 {
+    let bits = value_us.max(1).ilog2() as usize;
+    let from = usize::from(FIRST[bits]);
+    let few = &LAST_US[from..=usize::from(FIRST[bits + 1])];
+    (from + few.partition_point(|last| *last < value_us)) as u16
+}
+
 /// What stands for every value of a bucket: the harmonic mean of its first and last, whose
 /// relative error is the same at both.
 fn estimate_us(bucket: u16) -> f64 {
@@ -213,6 +223,20 @@ const fn bounds() -> [u64; BUCKETS] {
     while i < BUCKETS {
         out[i] = next_bound(out[i - 1]);
         i += 1;
+    }
+    out
+}
+
+/// The bucket of each power of two.
+const fn first_buckets() -> [u16; POWERS + 1] {
+    let mut out = [0; POWERS + 1];
+    let (mut power, mut bucket) = (0, 0);
+    while power <= POWERS {
+        while bucket < BUCKETS - 1 && LAST_US[bucket] < 1 << power {
+            bucket += 1;
+        }
+        out[power] = bucket as u16;
+        power += 1;
     }
     out
 }
@@ -335,6 +359,17 @@ mod tests {
             })
             .fold(0.0, f64::max);
         assert!(worst < ERROR_MAX, "{worst}");
+    }
+
+    #[test]
+    fn a_value_is_in_the_first_bucket_that_is_not_below_it() {
+        let around = |n: u64| [n.saturating_sub(1), n, n + 1];
+        let powers = (0..=SKETCH_US_MAX.ilog2()).map(|power| 1 << power);
+        for value in LAST_US.into_iter().chain(powers).flat_map(around) {
+            let value = value.min(SKETCH_US_MAX);
+            let expected = LAST_US.partition_point(|last| *last < value);
+            assert_eq!(usize::from(bucket_of(value)), expected, "{value}");
+        }
     }
 
     #[test]

@@ -86,6 +86,8 @@ impl Over {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use weir_model::{L7Protocol, Outcome};
 
     use super::*;
@@ -93,15 +95,12 @@ mod tests {
     fn exchange(status: u16) -> Exchange {
         Exchange {
             protocol: L7Protocol::Http11,
-            method: "GET".to_owned(),
-            path: "/".to_owned(),
+            asked: Arc::default(),
             status: Some(status),
             grpc_status: None,
             outcome: Outcome::Answered,
             began_ns: 1,
             response_us: Some(1),
-            trace_id: None,
-            headers: String::new(),
         }
     }
 

@@ -15,7 +15,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use weir_l7::{Connection, Headers, Skim, Skimmed, Templates};
-use weir_model::{Endpoint, Exchange, L7Ends, L7Protocol, LossKind, Outcome, Payload, Role, Way};
+use weir_model::{
+    Asked, Endpoint, Exchange, L7Ends, L7Protocol, LossKind, Outcome, Payload, Role, Way,
+};
 use weir_probes::PayloadSink;
 
 use crate::flow_ids::FlowId;
@@ -28,7 +30,7 @@ pub use table::{RequestKey, Requests};
 
 use early::{Early, Over};
 use random::Random;
-use table::{RequestTable, Stratum};
+use table::{RequestTable, RowId, Stratum};
 
 /// Longest wait for an answer; a request that has none by then is `unanswered`.
 const ANSWER_NS_MAX: u64 = 60_000_000_000;
@@ -45,9 +47,28 @@ struct Watched {
     skim: Option<Skim>,
     /// Bytes passed until now, by [`Way`].
     passed: [u64; 2],
-    /// Which of the window's flows it is, and its client's, and of which window.
-    flows: Option<(u64, FlowId, Option<FlowId>)>,
+    place: Option<Place>,
     early: Early,
+}
+
+/// Where a connection's exchanges are counted in one window.
+#[derive(Debug)]
+struct Place {
+    window: u64,
+    /// Which of the window's flows it is, and its client's.
+    flow: FlowId,
+    client: Option<FlowId>,
+    last: Option<Last>,
+}
+
+/// The latest exchange of a connection: the next one is often alike.
+#[derive(Debug)]
+struct Last {
+    asked: Arc<Asked>,
+    row: RowId,
+    /// What the row was found by, beside what is in its key.
+    role: Role,
+    template_changes: u64,
 }
 
 /// Maxima of what is read of requests.
@@ -126,7 +147,7 @@ impl RequestWatch {
         self.over.forget();
         for watched in self.connections.values_mut() {
             watched.early.forget();
-            let mut owner = Ends::of(&watched.ends, watched.client.as_ref(), &mut watched.flows);
+            let mut owner = Ends::of(&watched.ends, watched.client.as_ref(), &mut watched.place);
             if let Some(skim) = &mut watched.skim {
                 skim.expire(before_ns, &mut |skimmed| self.found.skim(&mut owner, skimmed));
             }
@@ -159,7 +180,7 @@ impl PayloadSink for RequestWatch {
         let early = Early::default();
         let passed = [0; 2];
         let watched =
-            Watched { ends, client: None, parser: None, skim: None, passed, flows: None, early };
+            Watched { ends, client: None, parser: None, skim: None, passed, place: None, early };
         self.connections.insert(id, watched);
     }
 
@@ -187,13 +208,13 @@ impl PayloadSink for RequestWatch {
         let early = match self.connections.get_mut(&server) {
             Some(watched) => {
                 watched.client = Some(client.ends.clone());
-                watched.flows = None;
+                watched.place = None;
                 watched.early.take()
             }
             None => self.over.take(server),
         };
-        let mut flows = None;
-        let mut owner = Ends::of(&client.ends, None, &mut flows);
+        let mut place = None;
+        let mut owner = Ends::of(&client.ends, None, &mut place);
         let (exchanges, skimmed) = early;
         for exchange in exchanges {
             self.found.count(&mut owner, exchange, self.one_in);
@@ -203,8 +224,8 @@ impl PayloadSink for RequestWatch {
 
     fn closed(&mut self, id: u64, _mono_ns: u64, is_reset: bool) {
         let Some(watched) = self.connections.remove(&id) else { return };
-        let Watched { ends, client, parser, skim, mut flows, mut early, .. } = watched;
-        let mut owner = Ends::of(&ends, client.as_ref(), &mut flows);
+        let Watched { ends, client, parser, skim, mut place, mut early, .. } = watched;
+        let mut owner = Ends::of(&ends, client.as_ref(), &mut place);
         if let Some(mut skim) = skim {
             skim.settle(&mut |skimmed| {
                 early.remember_skimmed(skimmed);
@@ -235,7 +256,7 @@ impl Watched {
         one_in: u64,
         found: &mut Found,
     ) -> bool {
-        let Self { ends, client, parser, skim, flows, .. } = self;
+        let Self { ends, client, parser, skim, place, .. } = self;
         if one_in == 1 && skim.is_none() {
             return false;
         }
@@ -247,7 +268,7 @@ impl Watched {
         if request_way != Some(payload.way) || !Skim::can_begin(payload.bytes) {
             return skim.is_some();
         }
-        let mut owner = Ends::of(ends, client.as_ref(), flows);
+        let mut owner = Ends::of(ends, client.as_ref(), place);
         let (is_between, is_pipelined) = match (&*skim, &mut *parser) {
             (Some(skim), _) => (skim.is_between(), skim.is_pipelined()),
             (None, Some(parser)) => {
@@ -273,9 +294,9 @@ impl Watched {
 
     /// Counts; says whether nothing more will come of the connection.
     fn skim(&mut self, payload: &Payload<'_>, found: &mut Found) -> bool {
-        let Self { ends, client, skim: Some(skim), flows, early, .. } = self else { return false };
+        let Self { ends, client, skim: Some(skim), place, early, .. } = self else { return false };
         tell_role(ends, skim.request_way());
-        let mut owner = Ends::of(ends, client.as_ref(), flows);
+        let mut owner = Ends::of(ends, client.as_ref(), place);
         skim.feed(payload, &mut |skimmed| {
             early.remember_skimmed(skimmed);
             found.skim(&mut owner, skimmed);
@@ -292,13 +313,13 @@ impl Watched {
         one_in: u64,
         found: &mut Found,
     ) -> bool {
-        let Self { ends, client, parser, flows, early, .. } = self;
+        let Self { ends, client, parser, place, early, .. } = self;
         let is_joined = parser.is_none() && position > 0;
         let parser = parser.get_or_insert_with(|| match is_joined {
             true => Connection::joined(ends.role).reading(&found.headers),
             false => Connection::new(ends.role).reading(&found.headers),
         });
-        let mut owner = Ends::of(ends, client.as_ref(), flows);
+        let mut owner = Ends::of(ends, client.as_ref(), place);
         let mut out = |exchange: Exchange| {
             early.remember(&exchange);
             found.count(&mut owner, exchange, one_in);
@@ -329,16 +350,12 @@ fn tell_role(ends: &mut L7Ends, request_way: Way) {
 struct Ends<'a> {
     told: &'a L7Ends,
     client: Option<&'a L7Ends>,
-    flows: &'a mut Option<(u64, FlowId, Option<FlowId>)>,
+    place: &'a mut Option<Place>,
 }
 
 impl<'a> Ends<'a> {
-    fn of(
-        told: &'a L7Ends,
-        client: Option<&'a L7Ends>,
-        flows: &'a mut Option<(u64, FlowId, Option<FlowId>)>,
-    ) -> Self {
-        Self { told, client, flows }
+    fn of(told: &'a L7Ends, client: Option<&'a L7Ends>, place: &'a mut Option<Place>) -> Self {
+        Self { told, client, place }
     }
 }
 
@@ -351,22 +368,44 @@ impl Found {
             let is_answered = outcome != Outcome::Unanswered;
             return self.add_unread(ends, (protocol, status, grpc_status), is_answered);
         }
-        let (flow, client) = self.flows_of(ends);
-        let server = match ends.told.role {
-            Role::Server => ends.told.local,
-            Role::Client | Role::Unknown => ends.told.remote,
+        let told = ends.told;
+        let place = self.place_of(ends);
+        let last = place.last.as_ref();
+        let last =
+            last.filter(|last| last.role == told.role && self.table.is_alike(last.row, &exchange));
+        if let Some(last) = last
+            && last.template_changes == self.templates.changes()
+            && last.asks_as(&exchange)
+        {
+            return self.table.add_again(last.row, exchange);
+        }
+        let server = match told.role {
+            Role::Server => told.local,
+            Role::Client | Role::Unknown => told.remote,
         };
-        let key = RequestKey {
-            flow,
-            client,
-            is_tls: ends.told.is_tls,
-            protocol: exchange.protocol,
-            method: Arc::from(exchange.method.as_str()),
-            template: self.templates.fold(&server, exchange.protocol, &exchange.path),
-            status: exchange.status,
-            grpc_status: exchange.grpc_status,
+        let asked = exchange.asked.clone();
+        let template = self.templates.fold(&server, exchange.protocol, &asked.path);
+        let row = match last {
+            Some(last) if self.table.is_named(last.row, &asked.method, &template) => {
+                self.table.add_again(last.row, exchange);
+                Some(last.row)
+            }
+            _ => {
+                let key = RequestKey {
+                    flow: place.flow,
+                    client: place.client,
+                    is_tls: told.is_tls,
+                    protocol: exchange.protocol,
+                    method: asked.method.clone(),
+                    template,
+                    status: exchange.status,
+                    grpc_status: exchange.grpc_status,
+                };
+                self.table.add(key, exchange)
+            }
         };
-        self.table.add(key, exchange);
+        let (role, template_changes) = (told.role, self.templates.changes());
+        place.last = row.map(|row| Last { asked, row, role, template_changes });
     }
 
     fn skim(&mut self, ends: &mut Ends<'_>, skimmed: Skimmed) {
@@ -380,23 +419,32 @@ impl Found {
         (protocol, status, grpc_status): (L7Protocol, Option<u16>, Option<u16>),
         is_answered: bool,
     ) {
-        let (flow, client) = self.flows_of(ends);
+        let Place { flow, client, .. } = *self.place_of(ends);
         let is_tls = ends.told.is_tls;
         let stratum = Stratum { flow, client, is_tls, protocol, status, grpc_status, is_answered };
         self.table.add_unread(stratum);
     }
 
     /// Looked up once a window and connection.
-    fn flows_of(&mut self, ends: &mut Ends<'_>) -> (FlowId, Option<FlowId>) {
-        match *ends.flows {
-            Some((window, flow, client)) if window == self.window => (flow, client),
-            _ => {
-                let mut id = |of| self.table.flow_id(FlowKey::of_ends(of, self.fold_client_port));
-                let (flow, client) = (id(ends.told), ends.client.map(id));
-                *ends.flows = Some((self.window, flow, client));
-                (flow, client)
-            }
+    fn place_of<'a>(&mut self, ends: &'a mut Ends<'_>) -> &'a mut Place {
+        let Ends { told, client, place } = ends;
+        let window = self.window;
+        if place.as_ref().is_some_and(|place| place.window != window) {
+            **place = None;
         }
+        place.get_or_insert_with(|| {
+            let mut id = |of| self.table.flow_id(FlowKey::of_ends(of, self.fold_client_port));
+            let (flow, client) = (id(told), client.map(id));
+            Place { window, flow, client, last: None }
+        })
+    }
+}
+
+impl Last {
+    /// Whether method and path are the same.
+    fn asks_as(&self, exchange: &Exchange) -> bool {
+        let (known, asked) = (&self.asked, &exchange.asked);
+        Arc::ptr_eq(known, asked) || (known.method == asked.method && known.path == asked.path)
     }
 }
 

@@ -99,12 +99,12 @@ fn sample_column(name: &str, samples: &[(Sample, u32)]) -> Option<ArrayRef> {
     Some(match name {
         "protocol" => texts(samples, |(s, _)| Some(s.exchange.protocol.as_str())),
         "encryption" => texts(samples, |(s, _)| encryption(s.is_tls)),
-        "method" => texts(samples, |(s, _)| known(&s.exchange.method)),
-        "path" => texts(samples, |(s, _)| known(&s.exchange.path)),
+        "method" => texts(samples, |(s, _)| known(&s.exchange.asked.method)),
+        "path" => texts(samples, |(s, _)| known(&s.exchange.asked.path)),
         "template" => texts(samples, |(s, _)| known(&s.template)),
         "outcome" => texts(samples, |(s, _)| Some(s.exchange.outcome.as_str())),
-        "headers" => texts(samples, |(s, _)| known(&s.exchange.headers)),
-        "trace_id" => texts(samples, |(s, _)| s.exchange.trace_id.as_deref()),
+        "headers" => texts(samples, |(s, _)| known(&s.exchange.asked.headers)),
+        "trace_id" => texts(samples, |(s, _)| s.exchange.asked.trace_id.as_deref()),
         "status" => Arc::new(UInt16Array::from_iter(samples.iter().map(|(s, _)| status(s)))),
         "grpc_status" => {
             Arc::new(UInt16Array::from_iter(samples.iter().map(|(s, _)| s.exchange.grpc_status)))

@@ -4,6 +4,7 @@
 //! give up method and path, then their ends, never their count. Requests of which only the status
 //! is known are shared out among the rows of their status.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub struct RequestKey {
     pub client: Option<FlowId>,
     pub is_tls: bool,
     pub protocol: L7Protocol,
-    pub method: Arc<str>,
+    pub method: Cow<'static, str>,
     /// The path with what identifies single things folded away.
     pub template: Arc<str>,
     pub status: Option<u16>,
@@ -59,7 +60,7 @@ impl RequestKey {
     }
 
     fn without_path(mut self) -> Self {
-        self.method = Arc::from("");
+        self.method = Cow::Borrowed("");
         self.template = Arc::from(OTHER);
         self
     }
@@ -93,7 +94,7 @@ impl Stratum {
             client: self.client,
             is_tls: self.is_tls,
             protocol: self.protocol,
-            method: Arc::from(""),
+            method: Cow::Borrowed(""),
             template: Arc::from(OTHER),
             status: self.status,
             grpc_status: self.grpc_status,
@@ -154,11 +155,37 @@ pub struct Sample {
     pub exchange: Exchange,
 }
 
+impl Sample {
+    fn new(key: &RequestKey, exchange: Exchange) -> Self {
+        Self {
+            flow: key.flow,
+            client: key.client,
+            is_tls: key.is_tls,
+            template: key.template.clone(),
+            exchange,
+        }
+    }
+}
+
+/// Those of its kind.
+fn reservoir<'a>(
+    errors: &'a mut Reservoir<Sample>,
+    others: &'a mut Reservoir<Sample>,
+    exchange: &Exchange,
+) -> &'a mut Reservoir<Sample> {
+    if exchange.is_error() { errors } else { others }
+}
+
+/// A row's place among those of its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowId(usize);
+
 /// The requests of one window.
 #[derive(Debug)]
 pub struct RequestTable {
     flows: FlowIds,
-    rows: HashMap<RequestKey, RequestCounters, foldhash::fast::RandomState>,
+    rows: Vec<(RequestKey, RequestCounters)>,
+    ids: HashMap<RequestKey, RowId, foldhash::fast::RandomState>,
     /// Requests that were not read.
     unread: HashMap<Stratum, u64, foldhash::fast::RandomState>,
     /// Of rows, of flows and of kinds of requests that were not read.
@@ -191,7 +218,8 @@ impl RequestTable {
         let others_max = samples_max.div_ceil(2);
         Self {
             flows: FlowIds::new(rows_max),
-            rows: HashMap::default(),
+            rows: Vec::new(),
+            ids: HashMap::default(),
             unread: HashMap::default(),
             rows_max,
             folded: 0,
@@ -206,21 +234,42 @@ impl RequestTable {
         self.flows.id_of(flow)
     }
 
-    pub fn add(&mut self, key: RequestKey, exchange: Exchange) {
+    /// Counts a request; gives its row, unless its detail had to go.
+    pub fn add(&mut self, key: RequestKey, exchange: Exchange) -> Option<RowId> {
+        self.offer(&key, &exchange);
+        let row = self.count(key, |row| row.add(&exchange));
+        self.folded += u64::from(row.is_none());
+        row
+    }
+
+    /// Whether a request is of a row of the same connection, if it is of the same name.
+    pub fn is_alike(&self, row: RowId, exchange: &Exchange) -> bool {
+        self.rows.get(row.0).is_some_and(|(key, _)| {
+            key.protocol == exchange.protocol
+                && key.status == exchange.status
+                && key.grpc_status == exchange.grpc_status
+        })
+    }
+
+    /// Whether a row is of this method and template.
+    pub fn is_named(&self, row: RowId, method: &str, template: &Arc<str>) -> bool {
+        let key = self.rows.get(row.0).map(|(key, _)| key);
+        key.is_some_and(|key| key.method == method && Arc::ptr_eq(&key.template, template))
+    }
+
+    /// Counts one more request of a row of this window.
+    pub fn add_again(&mut self, row: RowId, exchange: Exchange) {
+        let Some((key, counters)) = self.rows.get_mut(row.0) else { return };
+        counters.add(&exchange);
         self.read += 1;
-        let reservoir = match exchange.is_error() {
-            true => &mut self.errors,
-            false => &mut self.others,
-        };
-        reservoir.offer(|| Sample {
-            flow: key.flow,
-            client: key.client,
-            is_tls: key.is_tls,
-            template: key.template.clone(),
-            exchange: exchange.clone(),
-        });
-        let is_folded = self.count(key, |row| row.add(&exchange));
-        self.folded += u64::from(is_folded);
+        reservoir(&mut self.errors, &mut self.others, &exchange)
+            .offer(|| Sample::new(key, exchange));
+    }
+
+    fn offer(&mut self, key: &RequestKey, exchange: &Exchange) {
+        self.read += 1;
+        reservoir(&mut self.errors, &mut self.others, exchange)
+            .offer(|| Sample::new(key, exchange.clone()));
     }
 
     /// Counts a request of which no more is known. Past the maximum, a new kind loses its ends.
@@ -238,17 +287,20 @@ impl RequestTable {
         *self.unread.entry(stratum).or_default() += 1;
     }
 
-    /// Adds to the row of a key, or of what can be kept of it; says whether that is less.
-    fn count(&mut self, key: RequestKey, add: impl Fn(&mut RequestCounters)) -> bool {
-        let Some(key) = self.count_below(key, &add, self.rows_max) else { return false };
+    /// Adds to the row of a key, which it gives, or of what can be kept of it.
+    fn count(&mut self, key: RequestKey, add: impl Fn(&mut RequestCounters)) -> Option<RowId> {
+        let key = match self.count_below(key, &add, self.rows_max) {
+            Ok(row) => return Some(row),
+            Err(key) => key,
+        };
         // an eighth on top of the maximum for rows that still know both ends
         let ends_max = self.rows_max + self.rows_max / 8;
-        let Some(key) = self.count_below(key.without_path(), &add, ends_max) else { return true };
+        let Err(key) = self.count_below(key.without_path(), &add, ends_max) else { return None };
         let flow = self.flows.flow(key.flow).clone();
         // at most directions x families x protocols x statuses
         let key = RequestKey { flow: self.flows.id_without_ends(flow), client: None, ..key };
-        self.count_below(key, &add, usize::MAX);
-        true
+        let _ = self.count_below(key, &add, usize::MAX);
+        None
     }
 
     /// Counts under `key` unless that would be one row too many; then gives the key back.
@@ -257,16 +309,20 @@ impl RequestTable {
         key: RequestKey,
         add: &impl Fn(&mut RequestCounters),
         max: usize,
-    ) -> Option<RequestKey> {
-        if let Some(known) = self.rows.get_mut(&key) {
-            add(known);
-            return None;
+    ) -> Result<RowId, RequestKey> {
+        if let Some(id) = self.ids.get(&key) {
+            add(&mut self.rows[id.0].1);
+            return Ok(*id);
         }
         if self.rows.len() >= max {
-            return Some(key);
+            return Err(key);
         }
-        add(self.rows.entry(key).or_default());
-        None
+        let id = RowId(self.rows.len());
+        self.ids.insert(key.clone(), id);
+        let mut counters = RequestCounters::default();
+        add(&mut counters);
+        self.rows.push((key, counters));
+        Ok(id)
     }
 
     /// Adds what was not read to what is like it; gives how many those are.
@@ -296,8 +352,8 @@ impl RequestTable {
         }
         for (stratum, count) in unread {
             let more = stratum.counters(count);
-            let is_folded = self.count(stratum.key(), |row| row.merge(&more));
-            self.folded += if is_folded { count } else { 0 };
+            let row = self.count(stratum.key(), |row| row.merge(&more));
+            self.folded += if row.is_none() { count } else { 0 };
         }
         all
     }
@@ -314,7 +370,8 @@ impl RequestTable {
         let at_client: Vec<_> = at_client.collect();
         samples.extend(at_client);
 
-        let mut rows: Vec<_> = std::mem::take(&mut self.rows).into_iter().collect();
+        self.ids.clear();
+        let mut rows = std::mem::take(&mut self.rows);
         let at_client = rows.iter().filter_map(|(key, counters)| {
             let flow = key.client?;
             Some((RequestKey { flow, client: None, ..key.clone() }, counters.clone()))
@@ -332,7 +389,7 @@ impl RequestTable {
 mod tests {
     use std::net::SocketAddr;
 
-    use weir_model::{Direction, Endpoint, Netns, Transport};
+    use weir_model::{Asked, Direction, Endpoint, Netns, Transport};
 
     use super::*;
 
@@ -353,7 +410,7 @@ mod tests {
             client: None,
             is_tls: false,
             protocol: L7Protocol::Http11,
-            method: Arc::from("GET"),
+            method: Cow::Borrowed("GET"),
             template: Arc::from(template),
             status: Some(status),
             grpc_status: None,
@@ -363,15 +420,12 @@ mod tests {
     fn exchange(status: u16, response_us: u64) -> Exchange {
         Exchange {
             protocol: L7Protocol::Http11,
-            method: "GET".to_owned(),
-            path: "/users/7".to_owned(),
+            asked: Arc::new(Asked { path: "/users/7".to_owned(), ..Asked::default() }),
             status: Some(status),
             grpc_status: None,
             outcome: Outcome::Answered,
             began_ns: 1,
             response_us: Some(response_us),
-            trace_id: None,
-            headers: String::new(),
         }
     }
 

@@ -123,6 +123,51 @@ fn counts_by_status_are_exact_however_few_are_read() {
     }
 }
 
+/// The row of the exchange before is tried first; only what is alike may be counted there.
+#[test]
+fn exchanges_of_one_connection_are_counted_each_in_its_row() {
+    let mut watch = watch(RequestLimits::default(), 1);
+    let mut told = Told::open(&mut watch, 1);
+    for _ in 0..2 {
+        for (path, status) in
+            [("/a", 200), ("/a", 200), ("/b", 200), ("/a", 404), ("/a", 200), ("/users/1", 200)]
+        {
+            told.exchange(path, status);
+        }
+        (2..=4).for_each(|n| told.exchange(&format!("/users/{n}"), 200));
+        told.pass(Way::Received, b"POST /a HTTP/1.1\r\nHost: a\r\n\r\n");
+        told.pass(Way::Sent, b"HTTP/1.1 200 Word\r\nContent-Length: 0\r\n\r\n");
+        let found = told.watch.take(0);
+        let key = |k: &RequestKey| format!("{} {} {}", k.method, k.template, k.status.unwrap_or(0));
+        let expected = [
+            ("GET /a 200", 3),
+            ("GET /a 404", 1),
+            ("GET /b 200", 1),
+            ("GET /users/{id} 200", 4),
+            ("POST /a 200", 1),
+        ];
+        let expected = expected.map(|(key, requests)| (key.to_owned(), requests));
+        assert_eq!(sums(&found, key), BTreeMap::from(expected));
+    }
+}
+
+#[test]
+fn a_path_that_becomes_a_name_leaves_its_row() {
+    let mut watch = watch(RequestLimits::default(), 1);
+    let mut told = Told::open(&mut watch, 1);
+    told.exchange("/things/first", 200);
+    let Told { id, positions, now_ns, .. } = told;
+    let mut other = Told::open(&mut watch, 2);
+    for letter in 'a'..='z' {
+        other.exchange(&format!("/things/thing-{letter}"), 200);
+    }
+    // the connection has asked that before, and it was another template then
+    Told { watch: &mut watch, id, positions, now_ns }.exchange("/things/first", 200);
+    let found = sums(&watch.take(0), |key| key.template.to_string());
+    assert_eq!(found.get("/things/first"), Some(&1), "{found:?}");
+    assert_eq!(found.get("/things/{name}"), Some(&8), "{found:?}");
+}
+
 #[test]
 fn what_is_estimated_is_close() {
     let exact = sums(&play(1, UNEQUAL), |key| key.template.clone());

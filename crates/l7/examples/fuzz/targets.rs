@@ -27,8 +27,9 @@ fn connection(input: &[u8]) -> u64 {
     let mut seen = DefaultHasher::new();
     let mut out = |exchange: Exchange| {
         check_exchange(&exchange);
-        let Exchange { protocol, status, grpc_status, outcome, trace_id, .. } = exchange;
-        (protocol, status.map(|s| s / 100), grpc_status.is_some(), outcome, trace_id.is_some())
+        let Exchange { asked, protocol, status, grpc_status, outcome, .. } = exchange;
+        let has_trace = asked.trace_id.is_some();
+        (protocol, status.map(|s| s / 100), grpc_status.is_some(), outcome, has_trace)
             .hash(&mut seen);
     };
     let mut mono_ns = 0;
@@ -56,10 +57,10 @@ fn connection(input: &[u8]) -> u64 {
 }
 
 fn check_exchange(exchange: &Exchange) {
-    assert!(exchange.method.len() <= 16, "{exchange:?}");
-    assert!(exchange.path.len() <= PATH_BYTES_MAX, "{exchange:?}");
-    assert!(!exchange.path.contains(['?', '#']), "{exchange:?}");
-    assert!(exchange.trace_id.as_ref().is_none_or(|id| id.len() == 32), "{exchange:?}");
+    assert!(exchange.asked.method.len() <= 16, "{exchange:?}");
+    assert!(exchange.asked.path.len() <= PATH_BYTES_MAX, "{exchange:?}");
+    assert!(!exchange.asked.path.contains(['?', '#']), "{exchange:?}");
+    assert!(exchange.asked.trace_id.as_ref().is_none_or(|id| id.len() == 32), "{exchange:?}");
     let is_unanswered = exchange.outcome == Outcome::Unanswered;
     assert_eq!(is_unanswered, exchange.response_us.is_none(), "{exchange:?}");
     assert!(!is_unanswered || exchange.status.is_none(), "{exchange:?}");

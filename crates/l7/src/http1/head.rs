@@ -1,11 +1,13 @@
 //! Heads of HTTP/1 messages: the lines that are read of them, and where they end.
 
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 
 use httparse::{Header, ParserConfig, Status};
+use weir_model::Asked;
 
 use crate::headers::Headers;
-use crate::request::{self, METHOD_BYTES_MAX};
+use crate::request::{self, METHOD_BYTES_MAX, method_of, path_of};
 
 /// Lines of one head; a head with more is not taken for one.
 const LINES_MAX: usize = 128;
@@ -41,17 +43,14 @@ impl<T> Parsed<T> {
     }
 }
 
-#[derive(Debug)]
-pub struct RequestHead<'a> {
-    pub method: &'a str,
-    pub target: &'a str,
+#[derive(Clone, Debug)]
+pub struct RequestHead {
+    pub asked: Arc<Asked>,
     pub is_http10: bool,
     pub coding: Coding,
-    pub trace_id: Option<String>,
-    pub headers: String,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct AnswerHead {
     pub status: u16,
     pub coding: Coding,
@@ -60,7 +59,7 @@ pub struct AnswerHead {
 }
 
 /// Reads the head of a request.
-pub fn request<'a>(bytes: &'a [u8], asked: &Headers) -> Parsed<RequestHead<'a>> {
+pub fn request(bytes: &[u8], wanted: &Headers) -> Parsed<RequestHead> {
     let mut lines = [const { MaybeUninit::<Header<'_>>::uninit() }; LINES_MAX];
     let mut head = httparse::Request::new(&mut []);
     let mut config = ParserConfig::default();
@@ -82,14 +81,16 @@ pub fn request<'a>(bytes: &'a [u8], asked: &Headers) -> Parsed<RequestHead<'a>> 
     let (mut trace_id, mut headers) = (None, String::new());
     for line in head.headers.iter() {
         coding = framing(coding, line.name.len(), line);
-        if asked.is_traceparent(line.name.as_bytes()) {
+        if wanted.is_traceparent(line.name.as_bytes()) {
             trace_id = request::trace_id(line.value);
-        } else if let Some(place) = asked.find(line.name.as_bytes()) {
-            asked.keep(place, line.value, &mut headers);
+        } else if let Some(place) = wanted.find(line.name.as_bytes()) {
+            wanted.keep(place, line.value, &mut headers);
         }
     }
     let is_http10 = head.version == Some(0);
-    Parsed::Whole(RequestHead { method, target, is_http10, coding, trace_id, headers }, length)
+    let (method, path) = (method_of(method), path_of(target.as_bytes()));
+    let asked = Arc::new(Asked { method, path, trace_id, headers });
+    Parsed::Whole(RequestHead { asked, is_http10, coding }, length)
 }
 
 /// Reads the head of an answer.

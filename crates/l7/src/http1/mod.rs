@@ -6,6 +6,7 @@
 mod body;
 mod half;
 mod head;
+mod known;
 
 use std::collections::VecDeque;
 
@@ -14,9 +15,10 @@ use weir_model::{L7Protocol, Outcome, Payload, Way};
 use self::body::{State, Step};
 use self::half::{Gathered, HEAD_BYTES_MAX, Half};
 use self::head::{AnswerHead, Coding, Parsed, RequestHead};
+use self::known::Known;
 use crate::look::{self, Look};
 use crate::losses::{Reason, Sink};
-use crate::request::{Answer, Request, path_of};
+use crate::request::{Answer, Request, asked_bytes};
 
 /// Most requests of a pipeline that wait for their answers; further ones are counted as lost.
 const PIPELINE_MAX: usize = 256;
@@ -26,6 +28,8 @@ pub struct Http1 {
     request_way: Way,
     requests: Half,
     answers: Half,
+    known_request: Known<RequestHead>,
+    known_answer: Known<AnswerHead>,
     waiting: VecDeque<Request>,
     current: Option<Current>,
     /// A whole head was seen: what follows that is none is a hole, not another protocol.
@@ -60,6 +64,8 @@ impl Http1 {
             request_way,
             requests: Half::new(look::request),
             answers: Half::new(look::answer),
+            known_request: Known::default(),
+            known_answer: Known::default(),
             waiting: VecDeque::new(),
             current: None,
             is_proven: false,
@@ -153,6 +159,7 @@ impl Http1 {
         size_of::<Self>()
             + self.requests.held_bytes()
             + self.answers.held_bytes()
+            + self.known_request.says().map_or(0, |head| asked_bytes(&head.asked))
             + self.waiting.iter().map(Request::held_bytes).sum::<usize>()
             + spare * size_of::<Request>()
             + self.current.as_ref().map_or(0, |current| current.request.held_bytes())
@@ -262,6 +269,9 @@ impl Http1 {
         mono_ns: u64,
         sink: &mut Sink<'_>,
     ) -> (usize, Next) {
+        if let Some((next, length)) = self.head_again(is_request, data, mono_ns, sink) {
+            return (length, next);
+        }
         let gathered = match self.half(is_request).gather(data) {
             Gathered::Perhaps { bytes, before } => {
                 match self.read(is_request, bytes, mono_ns, sink) {
@@ -288,6 +298,29 @@ impl Http1 {
         (data.len(), next)
     }
 
+    /// Does what a head says that is the same as the one before it.
+    fn head_again(
+        &mut self,
+        is_request: bool,
+        data: &[u8],
+        mono_ns: u64,
+        sink: &mut Sink<'_>,
+    ) -> Option<(Next, usize)> {
+        if self.half(is_request).is_in_head() {
+            return None;
+        }
+        if is_request {
+            let (head, length) = self.known_request.find(data)?;
+            let head = head.clone();
+            self.on_request(head, mono_ns, sink);
+            Some((Next::Same, length))
+        } else {
+            let (head, length) = self.known_answer.find(data)?;
+            let head = *head;
+            Some((self.on_answer(&head, mono_ns, sink), length))
+        }
+    }
+
     /// Reads a head and does what it says.
     fn read(
         &mut self,
@@ -297,12 +330,24 @@ impl Http1 {
         sink: &mut Sink<'_>,
     ) -> Parsed<Next> {
         if is_request {
-            head::request(bytes, sink.headers).map(|head| {
+            let read = head::request(bytes, sink.headers);
+            if let Parsed::Whole(head, length) = &read
+                && look::request(bytes) == Look::Yes
+            {
+                self.known_request.keep(&bytes[..*length], head.clone());
+            }
+            read.map(|head| {
                 self.on_request(head, began_ns, sink);
                 Next::Same
             })
         } else {
-            head::answer(bytes).map(|head| self.on_answer(&head, began_ns, sink))
+            let read = head::answer(bytes);
+            if let Parsed::Whole(head, length) = &read
+                && look::answer(bytes) == Look::Yes
+            {
+                self.known_answer.keep(&bytes[..*length], *head);
+            }
+            read.map(|head| self.on_answer(&head, began_ns, sink))
         }
     }
 
@@ -345,7 +390,7 @@ impl Http1 {
         }
     }
 
-    fn on_request(&mut self, head: RequestHead<'_>, began_ns: u64, sink: &mut Sink<'_>) {
+    fn on_request(&mut self, head: RequestHead, began_ns: u64, sink: &mut Sink<'_>) {
         self.is_proven = true;
         self.is_pipelined |= !self.waiting.is_empty();
         self.protocol = if head.is_http10 { L7Protocol::Http10 } else { L7Protocol::Http11 };
@@ -364,10 +409,7 @@ impl Http1 {
         }
         self.waiting.push_back(Request {
             protocol: self.protocol,
-            method: head.method.to_owned(),
-            path: path_of(head.target.as_bytes()),
-            trace_id: head.trace_id,
-            headers: head.headers,
+            asked: head.asked,
             began_ns,
             is_reported: false,
         });
@@ -389,8 +431,8 @@ impl Http1 {
         }
         let answer =
             Answer { status: Some(head.status), grpc_status: None, began_ns: Some(began_ns) };
-        let is_tunnel = request.method == "CONNECT" && (200..300).contains(&head.status);
-        self.answers.state = answer_body(head, &request.method);
+        let is_tunnel = request.asked.method == "CONNECT" && (200..300).contains(&head.status);
+        self.answers.state = answer_body(head, &request.asked.method);
         self.current = Some(Current { request, answer });
         if is_tunnel || head.status == 101 {
             self.finish(Outcome::Answered, sink);

@@ -4,7 +4,10 @@ mod frame;
 mod half;
 mod streams;
 
-use weir_model::{L7Protocol, Payload, Way};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use weir_model::{Asked, L7Protocol, Payload, Way};
 
 pub use self::frame::{begins_like_http2, is_server_preface, may_be_server_preface};
 use self::half::{BLOCK_BYTES_MAX, Block, Half, Left, Whole};
@@ -13,7 +16,7 @@ use crate::headers::Headers;
 use crate::hpack::{Malformed, Name};
 use crate::look::PREFACE;
 use crate::losses::{Reason, Sink};
-use crate::request::{METHOD_BYTES_MAX, Request, path_of, trace_id};
+use crate::request::{METHOD_BYTES_MAX, Request, method_of, path_of, trace_id};
 
 /// The highest code that gRPC has: UNAUTHENTICATED.
 const GRPC_STATUS_MAX: u16 = 16;
@@ -38,7 +41,7 @@ struct Conversation {
 /// What is read of a header block.
 #[derive(Debug, Default)]
 struct Fields {
-    method: Option<String>,
+    method: Option<Cow<'static, str>>,
     path: Option<String>,
     status: Option<u16>,
     grpc_status: Option<u16>,
@@ -255,10 +258,12 @@ impl Conversation {
         self.is_grpc |= fields.is_grpc;
         let request = Request {
             protocol,
-            method: fields.method.unwrap_or_default(),
-            path: fields.path.unwrap_or_default(),
-            trace_id: fields.trace_id,
-            headers: fields.headers,
+            asked: Arc::new(Asked {
+                method: fields.method.unwrap_or_default(),
+                path: fields.path.unwrap_or_default(),
+                trace_id: fields.trace_id,
+                headers: fields.headers,
+            }),
             began_ns: block.began_ns,
             is_reported: false,
         };
@@ -299,7 +304,7 @@ impl Fields {
             Name::Method => {
                 self.is_request = true;
                 let method = &value[..value.len().min(METHOD_BYTES_MAX)];
-                self.method = std::str::from_utf8(method).ok().map(str::to_owned);
+                self.method = std::str::from_utf8(method).ok().map(method_of);
             }
             Name::Path => {
                 self.is_request = true;

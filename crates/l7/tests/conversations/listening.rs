@@ -144,11 +144,11 @@ fn hear(
 }
 
 fn check_said(exchange: &Exchange) -> usize {
-    let trace = exchange.trace_id.as_deref().expect("a trace id");
+    let trace = exchange.asked.trace_id.as_deref().expect("a trace id");
     let i = usize::from_str_radix(trace, 16).expect("a number") - 1;
     let shown = format!("{i}: {exchange:?}");
-    assert_eq!(exchange.path, path(i).split('?').next().expect("a path"), "{shown}");
-    assert_eq!(exchange.method, if i.is_multiple_of(2) { "GET" } else { "POST" }, "{shown}");
+    assert_eq!(exchange.asked.path, path(i).split('?').next().expect("a path"), "{shown}");
+    assert_eq!(exchange.asked.method, if i.is_multiple_of(2) { "GET" } else { "POST" }, "{shown}");
     let protocol = if grpc_status(i).is_some() { "grpc" } else { "http/2" };
     assert_eq!(exchange.protocol.as_str(), protocol, "{shown}");
     if i % RESET_EVERY == RESET_EVERY - 1 {
@@ -181,14 +181,14 @@ fn joined_in_the_middle_nothing_is_taken_for_another() {
         let (exchanges, connection) =
             hear(Connection::joined(Role::Client), &calls[begin..], 16 << 10);
         assert!(!connection.is_given_up(), "from {begin}");
-        for exchange in exchanges.iter().filter(|exchange| exchange.trace_id.is_some()) {
-            let trace = exchange.trace_id.as_deref().expect("a trace id");
+        for exchange in exchanges.iter().filter(|exchange| exchange.asked.trace_id.is_some()) {
+            let trace = exchange.asked.trace_id.as_deref().expect("a trace id");
             let i = usize::from_str_radix(trace, 16).expect("a number") - 1;
             let said = path(i);
             let said = said.split('?').next().expect("a path");
-            assert!([said, ""].contains(&&*exchange.path), "{i}: {exchange:?}");
+            assert!([said, ""].contains(&&*exchange.asked.path), "{i}: {exchange:?}");
             assert!([None, Some(status(i))].contains(&exchange.status), "{i}: {exchange:?}");
-            *full.entry(exchange.path == said).or_insert(0) += 1;
+            *full.entry(exchange.asked.path == said).or_insert(0) += 1;
         }
     }
     assert!(full.get(&true) > Some(&1000), "{full:?}");

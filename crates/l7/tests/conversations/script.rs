@@ -1,7 +1,7 @@
 //! A conversation as a test writes it, and the ways in which it is played.
 
 use weir_l7::Connection;
-use weir_model::{Exchange, Payload, Role, Way};
+use weir_model::{Asked, Exchange, Payload, Role, Way};
 
 /// One thing that happens on a connection, a millisecond after the one before.
 #[derive(Clone, Debug)]
@@ -58,13 +58,14 @@ pub struct Outcome {
 }
 
 fn show(exchange: &Exchange) -> String {
-    let Exchange { protocol, method, path, outcome, .. } = exchange;
+    let Exchange { protocol, outcome, .. } = exchange;
+    let Asked { method, path, trace_id, .. } = &*exchange.asked;
     let mut line = format!("{protocol} {method} {path}");
     line.extend(exchange.status.map(|status| format!(" {status}")));
     line.extend(exchange.grpc_status.map(|status| format!(" grpc {status}")));
     line += &format!(" {outcome} at {}", exchange.began_ns / 1_000_000);
     line.extend(exchange.response_us.map(|us| format!(" +{}", us / 1000)));
-    line.extend(exchange.trace_id.iter().map(|id| format!(" {id}")));
+    line.extend(trace_id.iter().map(|id| format!(" {id}")));
     line
 }
 
