@@ -63,6 +63,11 @@ impl<K: Hash + Eq + Clone, V> Aged<K, V> {
         self.entries.retain(|_, entry| entry.touched_ms >= before_ms);
     }
 
+    /// Forgets every value that `keep` does not want.
+    pub fn retain(&mut self, keep: impl Fn(&V) -> bool) {
+        self.entries.retain(|_, entry| keep(&entry.value));
+    }
+
     /// How many entries had to go because the map was full, since the last call.
     pub fn take_evicted(&mut self) -> u64 {
         std::mem::take(&mut self.evicted)

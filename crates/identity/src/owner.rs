@@ -9,6 +9,7 @@ use crate::aged::Aged;
 use crate::cgroup::Cgroups;
 use crate::container::{CgroupOwner, owner_of_path};
 use crate::process::Processes;
+use crate::runtime::{Called, RuntimeNames};
 
 /// Digits of a container id that its workload's name shows, as runtimes' own tools do.
 const SHORT_ID_DIGITS: usize = 12;
@@ -54,6 +55,8 @@ pub enum Containment {
     /// By its id or name. The socket's own control group tells it, or its process's.
     In {
         container: Arc<str>,
+        /// What a runtime calls it, beside its id.
+        called: Called,
         by_cgroup: bool,
     },
     Outside,
@@ -75,16 +78,23 @@ pub struct Owners {
     processes: Processes,
     cgroups: Cgroups,
     homes: Aged<Arc<str>, Home>,
+    names: Arc<RuntimeNames>,
 }
 
 impl Owners {
     /// `proc_root` is where the host's `/proc` is seen.
     pub fn new(proc_root: &Path, limits: OwnersLimits) -> Self {
+        Self::with_names(proc_root, limits, Arc::default())
+    }
+
+    /// With what container runtimes call their containers.
+    pub fn with_names(proc_root: &Path, limits: OwnersLimits, names: Arc<RuntimeNames>) -> Self {
         let reads = limits.process_reads_per_s_max;
         Self {
             processes: Processes::new(proc_root, limits.processes_max, reads),
             cgroups: Cgroups::new(proc_root, limits.cgroups_max),
             homes: Aged::new(limits.cgroups_max),
+            names,
         }
     }
 
@@ -109,8 +119,23 @@ impl Owners {
         {
             home = self.home(text, now_ms, owner_of_file);
         }
-        let Home { pod_uid, container, workload } = home;
+        let Home { pod_uid, container, mut workload } = home;
+        // of a Pod's containers the cluster knows better names than the runtime
+        if pod_uid.is_none()
+            && let Some(Called::Name(name)) = container.as_ref().map(|id| self.called(id, now_ms))
+        {
+            workload = Some(Workload { name, kind: "container" });
+        }
         Owner { process: name, pod_uid, container, workload }
+    }
+
+    /// Names are looked up each time: they are learned after the container was first seen, and
+    /// change. A name that stands in the path is the container's own.
+    fn called(&self, container: &Arc<str>, now_ms: i64) -> Called {
+        match container.len() == OCI_ID_DIGITS {
+            true => self.names.called(container, now_ms),
+            false => Called::Nothing,
+        }
     }
 
     /// The container of a socket, looked for as [`Self::find`] does.
@@ -125,12 +150,14 @@ impl Owners {
         if let Some(path) = path
             && let Some(container) = self.home(path, now_ms, owner_of_path).container
         {
-            return Containment::In { container, by_cgroup: true };
+            let called = self.called(&container, now_ms);
+            return Containment::In { container, called, by_cgroup: true };
         }
         if let Some(text) = process.and_then(|p| self.processes.cgroup_file(p, now_ms)) {
             is_known = true;
             if let Some(container) = self.home(text, now_ms, owner_of_file).container {
-                return Containment::In { container, by_cgroup: false };
+                let called = self.called(&container, now_ms);
+                return Containment::In { container, called, by_cgroup: false };
             }
         }
         if is_known { Containment::Outside } else { Containment::Unknown }
@@ -289,7 +316,11 @@ mod tests {
             let mut owners = Owners::new(&proc_root, OwnersLimits::default());
             owners.containment(pid.map(process).as_ref(), cgroup_id, 0)
         };
-        let inside = |by_cgroup| Containment::In { container: Arc::from(ID), by_cgroup };
+        let called = Called::Nothing;
+        let inside = |by_cgroup| {
+            let called = called.clone();
+            Containment::In { container: Arc::from(ID), called, by_cgroup }
+        };
         assert_eq!(find(Some(7), Some(docker)), inside(true));
         assert_eq!(find(None, Some(docker)), inside(true));
         assert_eq!(find(Some(7), Some(root)), inside(false));
@@ -297,6 +328,30 @@ mod tests {
         assert_eq!(find(None, Some(unit)), Containment::Outside);
         assert_eq!(find(None, Some(1)), Containment::Unknown);
         assert_eq!(find(Some(8), None), Containment::Unknown);
+    }
+
+    #[test]
+    fn runtimes_names_replace_ids_as_soon_as_they_are_known() {
+        const UID: &str = "2f1c6a3e-8a51-4f0e-9b0f-0d7b6d1c9c55";
+        let host = FakeHost::new("0::/\n");
+        let plain = host.group(&format!("system.slice/docker-{ID}.scope"));
+        let pod = host.group(&format!("kubepods/pod{UID}/{ID}"));
+        let named_in_path = host.group("lxc.payload.web");
+        let names = Arc::new(RuntimeNames::new(8));
+        names.begin(true);
+        let limits = OwnersLimits::default();
+        let mut owners = Owners::with_names(&host.root.path().join("proc"), limits, names.clone());
+        let mut name_of = |cgroup_id| {
+            let owner = owners.find(None, Some(cgroup_id), 0);
+            owner.workload.map(|workload| workload.name.to_string())
+        };
+        assert_eq!(name_of(plain).as_deref(), Some("3f9a0b7c5d2e"));
+        assert_eq!(names.take_wanted(8), [Arc::from(ID)]);
+        names.learn(ID, Some("shop-web-1"), 0);
+        assert_eq!(name_of(plain).as_deref(), Some("shop-web-1"));
+        assert_eq!(name_of(pod).as_deref(), Some("3f9a0b7c5d2e"), "the cluster names it");
+        assert_eq!(name_of(named_in_path).as_deref(), Some("web"));
+        assert_eq!(names.take_wanted(8), [] as [Arc<str>; 0]);
     }
 
     #[test]
