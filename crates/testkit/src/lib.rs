@@ -6,6 +6,7 @@
 mod actors;
 mod api_server;
 mod child;
+pub mod cluster;
 mod lab;
 mod names;
 mod namespace;

@@ -1,4 +1,4 @@
-//! The program under test, as its users run it: `weir up`, asked over HTTP.
+//! The program under test, as its users run it: `weir up` or `weir server`, asked over HTTP.
 //!
 //! Owns the process, its data folder, and the reading of API answers. Judges nothing.
 
@@ -25,20 +25,30 @@ const SETTLE: Duration = Duration::from_secs(30);
 /// Rows asked for at once.
 const PAGE_ROWS: u64 = 1000;
 
-/// A running `weir up`; dropped, it is killed and its data folder is removed.
+/// A running `weir up` or `weir server`; dropped, it is killed and its data folder is removed.
 pub struct WeirProcess {
     running: Running,
     base: String,
     data: TempDir,
+    /// From the command on.
     args: Vec<String>,
 }
 
 impl WeirProcess {
     /// Starts `weir up` with one-second windows and waits until it watches and serves.
     pub fn start(args: &[&str]) -> Result<Self> {
+        Self::begin(&[&["up", "--listen", "127.0.0.1:0", "--window", "1s"], args].concat())
+    }
+
+    /// Starts `weir server` and waits until it serves.
+    pub fn serve(args: &[&str]) -> Result<Self> {
+        Self::begin(&[&["server"], args].concat())
+    }
+
+    fn begin(args: &[&str]) -> Result<Self> {
         let data = tempfile::tempdir().context("make a data folder")?;
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let (running, base) = up(data.path(), &args)?;
+        let (running, base) = start(data.path(), &args)?;
         Ok(Self { running, base, data, args })
     }
 
@@ -52,7 +62,7 @@ impl WeirProcess {
     /// Stops it by `signal`, then starts it again on the same data.
     pub fn restart(&mut self, signal: Signal) -> Result<()> {
         self.stop(signal)?;
-        let (running, base) = up(self.data.path(), &self.args)?;
+        let (running, base) = start(self.data.path(), &self.args)?;
         self.running = running;
         self.base = base;
         Ok(())
@@ -197,11 +207,10 @@ impl WeirProcess {
     }
 }
 
-fn up(data: &Path, args: &[String]) -> Result<(Running, String)> {
+fn start(data: &Path, args: &[String]) -> Result<(Running, String)> {
     let program = workspace_program("weir", "weir", "WEIR_BIN")?;
     let mut command = Command::new(program);
-    command.arg("up").arg("--data-dir").arg(data);
-    command.args(["--listen", "127.0.0.1:0", "--window", "1s"]).args(args);
+    command.args(args).arg("--data-dir").arg(data);
     let mut running = Running::start(&mut command)?;
     let base = running.line_after("ready ", START)?;
     Ok((running, base))
