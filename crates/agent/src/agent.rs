@@ -11,9 +11,11 @@ use thiserror::Error;
 use weir_identity::{Host, IdentityError, agent_id};
 
 use crate::clock::Moment;
+use crate::cloud::watch_place;
 use crate::cpu::CpuClock;
 use crate::losses::Losses;
 use crate::options::{AgentOptions, OptionsError};
+use crate::runtimes::watch_names;
 use crate::send::Outbox;
 use crate::source::RecordSource;
 use crate::spool::{Spool, SpoolError};
@@ -66,14 +68,14 @@ impl<S: RecordSource + 'static> Agent<S> {
             Moment::now().unix_ms,
         )?;
 
-        let losses = Arc::new(Losses::default());
-        let counters = Arc::new(Counters::default());
+        let shared = Shared::default();
+        let Shared { losses, counters, cpu, whereabouts, containers } = shared.clone();
         let stop = Arc::new(StopSignal::default());
         let outbox = Arc::new(Outbox::new(spool, losses.clone(), counters.clone()));
         let (sender, receiver) = sync_channel(limits.queue_batches_max);
-        let cpu = Arc::new(CpuClock::default());
-        let shared =
-            Shared { losses: losses.clone(), counters: counters.clone(), cpu: cpu.clone() };
+        let (cloud, sockets) = (options.cloud.clone(), options.container_sockets.clone());
+        // whose container is whose is not known until the runtimes were looked for
+        containers.begin(!sockets.is_empty());
         let watcher = Watcher::new(source, options, names.clone(), shared, sender);
 
         let storing = outbox.clone();
@@ -81,8 +83,18 @@ impl<S: RecordSource + 'static> Agent<S> {
         let send = spawn("weir-send", &cpu, move || outbox.send(&*transport))?;
         let signal = stop.clone();
         let watch = spawn("weir-watch", &cpu, move || watcher.run(&signal))?;
+        let signal = stop.clone();
+        let place = spawn("weir-place", &cpu, move || watch_place(&cloud, &whereabouts, &signal))?;
+        let signal = stop.clone();
+        let name = spawn("weir-names", &cpu, move || watch_names(&sockets, &containers, &signal))?;
         tracing::info!(agent = names.agent, host = names.host, "agent started");
-        Ok(AgentHandle { names, losses, counters, stop, threads: vec![watch, store, send] })
+        Ok(AgentHandle {
+            names,
+            losses,
+            counters,
+            stop,
+            threads: vec![watch, store, send, place, name],
+        })
     }
 }
 

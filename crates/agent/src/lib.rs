@@ -4,15 +4,17 @@
 //! agent's own limits and counters. Does not own the kernel side (`weir-probes`), the caches of
 //! names (`weir-identity`) or the format of a batch (`weir-wire`).
 //!
-//! Three threads, so that nothing stalls the reading of the kernel: `weir-watch` reads records and
-//! closes windows, `weir-spool` writes batches to disk, `weir-send` sends them and forgets what
-//! was acknowledged. Every batch is on disk before it is sent: it survives a crash and is sent
+//! Threads of one job each, so that nothing stalls the reading of the kernel: `weir-watch` reads
+//! records and closes windows, `weir-spool` writes batches to disk, `weir-send` sends them and
+//! forgets what was acknowledged, `weir-place` asks the host's cloud where it is, `weir-names` asks
+//! container runtimes what their containers are called. Every batch is on disk before it is sent: it survives a crash and is sent
 //! again with the number it had.
 
 mod agent;
 mod backoff;
 mod capabilities;
 mod clock;
+mod cloud;
 mod cpu;
 mod ends;
 mod flow_ids;
@@ -23,6 +25,7 @@ mod losses;
 mod options;
 mod requests;
 mod rows;
+mod runtimes;
 mod send;
 mod source;
 mod spool;
@@ -34,6 +37,7 @@ mod window_sink;
 
 pub use agent::{Agent, AgentError, AgentHandle};
 pub use capabilities::{CapabilityError, KEPT_CAPABILITIES, capabilities_of, drop_capabilities};
+pub use cloud::CloudOptions;
 pub use http::HttpTransport;
 pub use lookups::LookupLimits;
 pub use options::{AgentLimits, AgentOptions, OptionsError};

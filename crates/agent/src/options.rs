@@ -7,6 +7,7 @@ use thiserror::Error;
 use weir_identity::{DnsLimits, OwnersLimits};
 use weir_l7::Headers;
 
+use crate::cloud::CloudOptions;
 use crate::lookups::LookupLimits;
 use crate::requests::{ContainerNames, RequestLimits};
 
@@ -35,6 +36,10 @@ pub struct AgentOptions {
     /// Where the host's `/proc` and `/etc` are seen.
     pub proc_root: PathBuf,
     pub etc_root: PathBuf,
+    /// How the host's place in a cloud is found.
+    pub cloud: CloudOptions,
+    /// Sockets of container runtimes that speak Docker's API, for the names of containers.
+    pub container_sockets: Vec<PathBuf>,
     /// CPU that the agent should need, in per cent of one core. Past it requests are sampled.
     pub cpu_max_percent: u32,
     pub limits: AgentLimits,
@@ -60,6 +65,8 @@ impl AgentOptions {
             cgroup: None,
             proc_root: PathBuf::from("/proc"),
             etc_root: PathBuf::from("/etc"),
+            cloud: CloudOptions::default(),
+            container_sockets: Vec::new(),
             cpu_max_percent: 50,
             limits: AgentLimits::default(),
             owners: OwnersLimits::default(),

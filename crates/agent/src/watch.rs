@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
-use weir_identity::{CgroupScope, DnsNames, HostAddresses, Owner, Owners};
+use weir_identity::{CgroupScope, DnsNames, HostAddresses, Owner, Owners, RuntimeNames};
 use weir_model::{Direction, L4Counters, LossKind, Transport};
 use weir_schema::{FORMAT_VERSION, Table};
 use weir_wire::{Batch, BatchHeader, FORMAT};
 
 use crate::clock::Moment;
+use crate::cloud::Whereabouts;
 use crate::cpu::{CpuClock, Load, Throttle};
 use crate::ends::BothEnds;
 use crate::flow_ids::FlowId;
@@ -60,12 +61,12 @@ impl StopSignal {
         self.changed.notify_all();
     }
 
-    fn is_set(&self) -> bool {
+    pub fn is_set(&self) -> bool {
         *self.is_set.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sleeps for `timeout` or until the signal is set.
-    fn sleep(&self, timeout: Duration) {
+    pub fn sleep(&self, timeout: Duration) {
         let guard = self.is_set.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.changed.wait_timeout_while(guard, timeout, |is_set| !*is_set));
     }
@@ -77,6 +78,8 @@ pub struct Shared {
     pub losses: Arc<Losses>,
     pub counters: Arc<Counters>,
     pub cpu: Arc<CpuClock>,
+    pub whereabouts: Arc<Whereabouts>,
+    pub containers: Arc<RuntimeNames>,
 }
 
 /// Reads a source window by window.
@@ -95,6 +98,7 @@ pub struct Watcher<S> {
     losses: Arc<Losses>,
     counters: Arc<Counters>,
     cpu: Arc<CpuClock>,
+    whereabouts: Arc<Whereabouts>,
     throttle: Throttle,
     /// When the last window was judged, and what had been used until then.
     judged: (Instant, Duration),
@@ -107,14 +111,14 @@ impl<S: RecordSource> Watcher<S> {
         source: S,
         options: AgentOptions,
         names: AgentNames,
-        Shared { losses, counters, cpu }: Shared,
+        Shared { losses, counters, cpu, whereabouts, containers }: Shared,
         batches: SyncSender<Batch>,
     ) -> Self {
         let limits = options.limits;
         Self {
             scope: CgroupScope::new(options.cgroup.clone(), options.owners.cgroups_max),
             table: FlowTable::new(options.fold_client_port, limits.flows_max),
-            owners: Owners::new(&options.proc_root, options.owners),
+            owners: Owners::with_names(&options.proc_root, options.owners, containers),
             addresses: HostAddresses::new(&options.proc_root, limits.addresses_max, HOLD_MS),
             ends: BothEnds::new(limits.conversations_max, limits.listeners_max, HOLD_MS),
             dns: DnsNames::new(options.dns),
@@ -134,6 +138,7 @@ impl<S: RecordSource> Watcher<S> {
             losses,
             counters,
             cpu,
+            whereabouts,
             batches,
             source_errors: 0,
         }
@@ -454,7 +459,7 @@ impl<S: RecordSource> Watcher<S> {
             to_ms: span.to_ms.max(span.from_ms),
             created_unix_ms: Moment::now().unix_ms,
             cluster: self.options.cluster.clone(),
-            place: None,
+            place: self.whereabouts.place(),
             losses: self.losses.take_pending(),
         }
     }

@@ -5,7 +5,7 @@
 //! is told, so that what follows costs nothing. Where it cannot be known whether a connection is
 //! of such a container, it is not read either.
 
-use weir_identity::{Belonging, CgroupScope, Containment, Owners};
+use weir_identity::{Belonging, Called, CgroupScope, Containment, Owners};
 use weir_model::{L7Ends, Payload};
 use weir_probes::PayloadSink;
 
@@ -31,6 +31,14 @@ impl ContainerNames {
             let is_short = container.len() == ID_DIGITS && name.len() >= ID_DIGITS_MIN;
             name == container || (is_short && container.starts_with(name.as_str()))
         })
+    }
+
+    /// Whether one of them can be no id: what a runtime calls its containers matters then.
+    fn has_names(&self) -> bool {
+        let is_id = |name: &String| {
+            name.len() >= ID_DIGITS_MIN && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+        };
+        !self.0.iter().all(is_id)
     }
 }
 
@@ -73,8 +81,16 @@ impl Gate<'_> {
                 self.shut.unknown += 1;
                 true
             }
-            Containment::In { container, .. } if !self.names.has(&container) => false,
-            Containment::In { by_cgroup, .. } => {
+            Containment::In { container, called, by_cgroup } => {
+                match called {
+                    _ if self.names.has(&container) => {}
+                    Called::Name(name) if self.names.has(&name) => {}
+                    Called::NotYetKnown if self.names.has_names() => {
+                        self.shut.unknown += 1;
+                        return true;
+                    }
+                    _ => return false,
+                }
                 // where only the process's group tells, the socket's is everybody's
                 let cgroup = ends.cgroup_id.filter(|_| by_cgroup);
                 self.shut.cgroups.extend(cgroup);
@@ -113,8 +129,9 @@ mod tests {
     use std::net::SocketAddr;
     use std::os::unix::fs::MetadataExt;
     use std::path::PathBuf;
+    use std::sync::Arc;
 
-    use weir_identity::OwnersLimits;
+    use weir_identity::{OwnersLimits, RuntimeNames};
     use weir_model::{Endpoint, Netns, Role};
 
     use super::*;
@@ -160,7 +177,9 @@ mod tests {
         };
         let docker = group(&format!("system.slice/docker-{ID}.scope"));
         let (lxc, unit) = (group("lxc.payload.web-1"), group("system.slice/ssh.service"));
-        let mut owners = Owners::new(&proc_root, OwnersLimits::default());
+        let runtime = Arc::new(RuntimeNames::default());
+        let limits = OwnersLimits::default();
+        let mut owners = Owners::with_names(&proc_root, limits, runtime.clone());
         let mut pass = |names: &[&str], directory: Option<PathBuf>| {
             let mut scope = CgroupScope::new(directory, 16);
             let names = ContainerNames(names.iter().map(|name| (*name).to_owned()).collect());
@@ -177,6 +196,14 @@ mod tests {
         assert_eq!(pass(&[], None), (vec![1, 2, 3, 4], vec![], vec![], 0));
         assert_eq!(pass(&[&ID[..12]], None), (vec![2, 3], vec![1, 4], vec![docker], 1));
         assert_eq!(pass(&["web-1"], None), (vec![1, 3], vec![2, 4], vec![lxc], 1));
+        // a runtime's names count as well, and until they are known what may be named is not read
+        assert_eq!(pass(&["shop-db-1"], None), (vec![1, 2, 3], vec![4], vec![], 1));
+        runtime.begin(true);
+        assert_eq!(pass(&["shop-db-1"], None), (vec![2, 3], vec![1, 4], vec![], 2));
+        assert_eq!(pass(&["0123456789abcdef"], None), (vec![1, 2, 3], vec![4], vec![], 1));
+        runtime.learn(ID, Some("shop-web-1"), 0);
+        assert_eq!(pass(&["shop-db-1"], None), (vec![1, 2, 3], vec![4], vec![], 1));
+        assert_eq!(pass(&["shop-web-1"], None), (vec![2, 3], vec![1, 4], vec![docker], 1));
         assert_eq!(pass(&["web-1", ID], None), (vec![3], vec![1, 2, 4], vec![docker, lxc], 1));
         let (payload, slice) = (groups.join("lxc.payload.web-1"), groups.join("system.slice"));
         assert_eq!(pass(&[], Some(payload)), (vec![2], vec![1, 3, 4], vec![docker], 0));
