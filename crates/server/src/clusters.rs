@@ -24,6 +24,8 @@ pub struct ClusterOptions {
 /// What is known of one cluster.
 pub struct Cluster {
     pub name: Arc<str>,
+    /// `None`: another program watches it and tells this server.
+    access: Option<Access>,
     directory: Arc<RwLock<Directory>>,
     /// `None` before the server starts.
     watcher: Mutex<Option<Watcher>>,
@@ -37,9 +39,9 @@ pub struct KindView {
 }
 
 impl Cluster {
-    fn new(name: &str) -> Self {
+    fn new(name: &str, access: Option<Access>) -> Self {
         let directory = Arc::new(RwLock::new(Directory::new(DirectoryLimits::default())));
-        Self { name: name.into(), directory, watcher: Mutex::new(None) }
+        Self { name: name.into(), access, directory, watcher: Mutex::new(None) }
     }
 
     /// What is known now; held for a batch or an answer, not longer.
@@ -50,6 +52,11 @@ impl Cluster {
     /// Changes what is known.
     pub fn change<T>(&self, change: impl FnOnce(&mut Directory) -> T) -> T {
         change(&mut self.directory.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A way to ask the API server; `None`: this server does not reach it.
+    pub fn client(&self) -> Option<Result<Client, Problem>> {
+        self.access.clone().map(Client::new)
     }
 
     /// Whether what is new in the cluster comes in: its Pods were listed and nothing is wrong.
@@ -80,19 +87,19 @@ impl Cluster {
 /// All clusters.
 #[derive(Default)]
 pub struct Clusters {
-    watched: Vec<(Arc<Cluster>, Access)>,
+    watched: Vec<Arc<Cluster>>,
 }
 
 impl Clusters {
     pub fn new(options: &[ClusterOptions]) -> Self {
         let cluster = |options: &ClusterOptions| {
-            (Arc::new(Cluster::new(&options.name)), options.access.clone())
+            Arc::new(Cluster::new(&options.name, Some(options.access.clone())))
         };
         Self { watched: options.iter().map(cluster).collect() }
     }
 
     pub fn all(&self) -> Vec<Arc<Cluster>> {
-        self.watched.iter().map(|(cluster, _)| cluster.clone()).collect()
+        self.watched.clone()
     }
 
     /// The cluster of that name.
@@ -116,8 +123,9 @@ impl Clusters {
 
     /// Begins to watch; to be called within a tokio runtime.
     pub fn start(&self, clock: &Clock) -> Result<(), Problem> {
-        for (cluster, access) in &self.watched {
-            let client = Client::new(access.clone())?;
+        for cluster in &self.watched {
+            let Some(client) = cluster.client() else { continue };
+            let client = client?;
             let (directory, clock) = (cluster.directory.clone(), clock.clone());
             let mut watcher = Watcher::new(client, directory, clock, WatchOptions::default());
             watcher.start();
@@ -128,7 +136,7 @@ impl Clusters {
 
     /// Ends the watching; what is known stays known.
     pub async fn stop(&self) {
-        for (cluster, _) in &self.watched {
+        for cluster in &self.watched {
             let watcher = cluster.watcher.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(watcher) = watcher {
                 watcher.stop().await;

@@ -47,6 +47,8 @@ pub struct Limits {
     pub questions_max: usize,
     /// Longest wait for a question's turn; then 503 with Retry-After.
     pub question_wait_max: Duration,
+    /// Logs of Pods that are looked at at once; more are told 503.
+    pub logs_max: usize,
     /// Batches that are decoded and stored at once; more wait.
     pub ingests_max: usize,
     /// Bytes of batches that are being read, wait or are stored; more are told 429.
@@ -82,6 +84,7 @@ impl Default for Limits {
             head_time_max: Duration::from_secs(30),
             questions_max: 4,
             question_wait_max: Duration::from_secs(10),
+            logs_max: 64,
             ingests_max: 2,
             ingest_bytes_max: 128 << 20,
             batch: weir_wire::Limits::default(),

@@ -97,6 +97,7 @@ impl Server {
             clusters,
             ingester,
             metrics,
+            logs: Arc::new(Semaphore::new(limits.logs_max)),
             questions: Arc::new(Semaphore::new(limits.questions_max)),
             ingests: Arc::new(Semaphore::new(limits.ingests_max)),
             ingest_bytes: Arc::new(Semaphore::new(ingest_bytes)),

@@ -31,6 +31,8 @@ pub struct Inner {
     pub metrics: Arc<Metrics>,
     /// Turns of questions.
     pub questions: Arc<Semaphore>,
+    /// Logs of Pods that are being looked at.
+    pub logs: Arc<Semaphore>,
     /// Turns of ingests, and their bytes.
     pub ingests: Arc<Semaphore>,
     pub ingest_bytes: Arc<Semaphore>,

@@ -1,7 +1,10 @@
 //! The HTTP API: routes, their OpenAPI description, and the layers around them.
 
 mod connections;
+mod entity;
 mod entity_filter;
+mod entity_live;
+mod entity_types;
 mod facets;
 mod fallback;
 mod flow_row;
@@ -84,6 +87,9 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(requests::histogram))
         .routes(routes!(connections::connections))
         .routes(routes!(map::map))
+        .routes(routes!(entity::entity))
+        .routes(routes!(entity::events))
+        .routes(routes!(entity_live::logs))
         .routes(routes!(status::status))
         .routes(routes!(schema::schema))
         .routes(routes!(ingest::ingest))
@@ -108,7 +114,9 @@ pub fn router(state: AppState) -> Router {
     let paths: Vec<String> = description.paths.paths.keys().cloned().collect();
     let compress = SizeAbove::new(COMPRESS_BYTES_MIN)
         .and(NotForContentType::IMAGES)
-        .and(NotForContentType::const_new("font/"));
+        .and(NotForContentType::const_new("font/"))
+        // A log is looked at while it is written.
+        .and(NotForContentType::const_new(entity_live::LOG_TYPE));
     Router::new()
         .merge(api)
         .route("/api/v1/openapi.json", get(move || std::future::ready(Json(description.clone()))))

@@ -32,6 +32,26 @@ impl<S: Sync, T: IntoParams + DeserializeOwned> FromRequestParts<S> for Asked<T>
     }
 }
 
+/// Parameters of a call that is about no part of the data.
+pub struct Only<T>(pub T);
+
+impl<S: Sync, T: IntoParams + DeserializeOwned> FromRequestParts<S> for Only<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let given = read(parts, &names::<T>())?;
+        for parameter in T::into_params(|| None) {
+            let is_required = parameter.required == utoipa::openapi::Required::True;
+            if is_required && !given.contains_key(&parameter.name) {
+                let name = &parameter.name;
+                return Err(Problem::parameter(name, format!("`{name}` is missing"))
+                    .expected(parameter.description.unwrap_or_default()));
+            }
+        }
+        Ok(Self(fill(&given)?))
+    }
+}
+
 /// A call without parameters.
 pub struct NoParams;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use weir_model::{Loss, LossKind};
+use weir_model::{Loss, LossKind, Place};
 use weir_query::TimeWindow;
 use weir_wire::BatchHeader;
 
@@ -20,6 +20,7 @@ type LossKey = (LossKind, String, String);
 struct Agent {
     host: Option<String>,
     version: Option<String>,
+    place: Option<Place>,
     last_seen_ms: i64,
     last_window_ms: Option<i64>,
     sequence: Option<u64>,
@@ -34,6 +35,8 @@ pub struct AgentView {
     pub agent: String,
     pub host: Option<String>,
     pub version: Option<String>,
+    /// Where its host is, as the host's cloud says.
+    pub place: Option<Place>,
     pub last_seen_ms: i64,
     pub last_window_ms: Option<i64>,
     pub sequence: Option<u64>,
@@ -73,6 +76,7 @@ impl Registry {
         self.with_agent(&header.agent, |agent| {
             agent.host = Some(header.host.clone());
             agent.version = Some(header.agent_version.clone());
+            agent.place = header.place.clone();
             agent.last_seen_ms = agent.last_seen_ms.max(now_ms);
             agent.last_window_ms = agent.last_window_ms.max(Some(to_ms));
             agent.sequence = agent.sequence.max(Some(header.sequence));
@@ -123,6 +127,7 @@ impl Registry {
             agent: name.clone(),
             host: agent.host.clone(),
             version: agent.version.clone(),
+            place: agent.place.clone(),
             last_seen_ms: agent.last_seen_ms,
             last_window_ms: agent.last_window_ms,
             sequence: agent.sequence,

@@ -14,20 +14,20 @@ use weir_testkit::ApiServer;
 
 use super::world::{START_MS, Sent, WINDOW_MS, World, batch, batch_of, request};
 
-const PODS: &str = "/api/v1/pods";
-const NODES: &str = "/api/v1/nodes";
-const SERVICES: &str = "/api/v1/services";
-const SLICES: &str = "/apis/discovery.k8s.io/v1/endpointslices";
-const REPLICA_SETS: &str = "/apis/apps/v1/replicasets";
+pub const PODS: &str = "/api/v1/pods";
+pub const NODES: &str = "/api/v1/nodes";
+pub const SERVICES: &str = "/api/v1/services";
+pub const SLICES: &str = "/apis/discovery.k8s.io/v1/endpointslices";
+pub const REPLICA_SETS: &str = "/apis/apps/v1/replicasets";
 
 /// Before the first window.
 const CREATED: &str = "2023-11-14T00:00:00Z";
 
-fn meta(uid: &str, name: &str) -> Value {
+pub fn meta(uid: &str, name: &str) -> Value {
     json!({"uid": uid, "name": name, "namespace": "shop", "creationTimestamp": CREATED})
 }
 
-fn pod(uid: &str, name: &str, node: &str, ip: &str) -> Value {
+pub fn pod(uid: &str, name: &str, node: &str, ip: &str) -> Value {
     let mut meta = meta(uid, name);
     meta["labels"] = json!({"app": name, "tier": "web", "pod-template-hash": "5d8f"});
     let owner = |kind: &str, name: &str, uid: &str| json!([{"kind": kind, "name": name, "uid": uid, "controller": true}]);
@@ -36,25 +36,25 @@ fn pod(uid: &str, name: &str, node: &str, ip: &str) -> Value {
         "status": {"podIP": ip, "phase": "Running"}})
 }
 
-fn replica_set(name: &str) -> Value {
+pub fn replica_set(name: &str) -> Value {
     let mut meta = meta(&format!("rs-{name}"), &format!("{name}-5d8f"));
     meta["ownerReferences"] = json!([{"kind": "Deployment", "name": name, "uid": format!("d-{name}"), "controller": true}]);
     json!({"metadata": meta})
 }
 
-fn node(name: &str, ip: &str, zone: &str) -> Value {
+pub fn node(name: &str, ip: &str, zone: &str) -> Value {
     json!({"metadata": {"uid": format!("node-{name}"), "name": name, "creationTimestamp": CREATED,
             "labels": {"topology.kubernetes.io/zone": zone, "topology.kubernetes.io/region": "eu"}},
         "spec": {}, "status": {"addresses": [{"type": "InternalIP", "address": ip}],
             "nodeInfo": {"bootID": format!("boot-{name}")}}})
 }
 
-fn service(name: &str, ip: &str) -> Value {
+pub fn service(name: &str, ip: &str) -> Value {
     json!({"metadata": meta(&format!("svc-{name}"), name),
         "spec": {"clusterIP": ip, "ports": [{"port": 80, "protocol": "TCP"}]}})
 }
 
-fn slice(service: &str, pod_uid: &str, ip: &str) -> Value {
+pub fn slice(service: &str, pod_uid: &str, ip: &str) -> Value {
     let mut meta = meta(&format!("slice-{service}"), &format!("{service}-abc"));
     meta["labels"] = json!({"kubernetes.io/service-name": service});
     json!({"metadata": meta, "addressType": "IPv4",
@@ -64,7 +64,7 @@ fn slice(service: &str, pod_uid: &str, ip: &str) -> Value {
 }
 
 /// cart on host-a (zone 1) and stock on host-b (zone 2), stock behind two Services.
-fn shop(server: &ApiServer) {
+pub fn shop(server: &ApiServer) {
     let put = |list: &str, object: Value| server.put(list, object).expect("an object");
     put(NODES, node("host-a", "10.0.0.1", "eu-1"));
     put(NODES, node("host-b", "10.0.0.2", "eu-2"));
@@ -80,15 +80,15 @@ fn shop(server: &ApiServer) {
 }
 
 /// A server that watches doubles, and agents that send to it.
-struct Watched {
-    doubles: Vec<ApiServer>,
-    router: Router,
+pub struct Watched {
+    pub doubles: Vec<ApiServer>,
+    pub router: Router,
     running: Running,
     /// Its store lives as long.
     _world: Box<dyn std::any::Any>,
 }
 
-async fn watched(clusters: &[&str], prepare: impl Fn(&str, &ApiServer)) -> Watched {
+pub async fn watched(clusters: &[&str], prepare: impl Fn(&str, &ApiServer)) -> Watched {
     let double = |name: &&str| {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let server = ApiServer::start(listener).expect("the double");
@@ -119,14 +119,14 @@ async fn watched(clusters: &[&str], prepare: impl Fn(&str, &ApiServer)) -> Watch
 }
 
 impl Watched {
-    async fn get(&self, path: &str) -> Value {
+    pub async fn get(&self, path: &str) -> Value {
         let request = request("GET", &format!("/api/v1{path}")).body(Body::empty()).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let body = to_bytes(response.into_body(), 64 << 20).await.unwrap();
         serde_json::from_slice(&body).unwrap()
     }
 
-    async fn status_until(&self, is_so: impl Fn(&Value) -> bool) -> Value {
+    pub async fn status_until(&self, is_so: impl Fn(&Value) -> bool) -> Value {
         for _ in 0..400 {
             let status = self.get("/status").await;
             if is_so(&status) {

@@ -3,6 +3,7 @@
 mod access;
 mod agents;
 mod clusters;
+mod entities;
 mod ingest;
 mod lifecycle;
 mod map;
