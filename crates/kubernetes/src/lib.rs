@@ -24,7 +24,7 @@ mod watch;
 pub use client::{Access, Client};
 pub use directory::{Directory, DirectoryLimits};
 pub use kept::Counts;
-pub use live::LogPart;
+pub use live::{LogPart, READABLE};
 pub use names::Names;
 pub use objects::{
     About, Container, ContainerId, Controller, Endpoint, EndpointSlice, Event, Kind, Labels, Meta,

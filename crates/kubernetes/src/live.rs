@@ -15,20 +15,22 @@ use crate::watch::encoded;
 /// Longest time that a person waits for an object.
 const OBJECT_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// API group, version and resource of the kinds that can be asked for, in a rule's words.
+/// The kinds that can be asked for, with API group, version and resource in a rule's words.
+pub const READABLE: [(&str, &str, &str, &str); 9] = [
+    ("Pod", "", "v1", "pods"),
+    ("Service", "", "v1", "services"),
+    ("Node", "", "v1", "nodes"),
+    ("Deployment", "apps", "v1", "deployments"),
+    ("StatefulSet", "apps", "v1", "statefulsets"),
+    ("DaemonSet", "apps", "v1", "daemonsets"),
+    ("ReplicaSet", "apps", "v1", "replicasets"),
+    ("Job", "batch", "v1", "jobs"),
+    ("CronJob", "batch", "v1", "cronjobs"),
+];
+
 fn resource(kind: &str) -> Option<(&'static str, &'static str, &'static str)> {
-    Some(match kind {
-        "Pod" => ("", "v1", "pods"),
-        "Service" => ("", "v1", "services"),
-        "Node" => ("", "v1", "nodes"),
-        "Deployment" => ("apps", "v1", "deployments"),
-        "StatefulSet" => ("apps", "v1", "statefulsets"),
-        "DaemonSet" => ("apps", "v1", "daemonsets"),
-        "ReplicaSet" => ("apps", "v1", "replicasets"),
-        "Job" => ("batch", "v1", "jobs"),
-        "CronJob" => ("batch", "v1", "cronjobs"),
-        _ => return None,
-    })
+    let found = READABLE.into_iter().find(|(known, ..)| *known == kind);
+    found.map(|(_, group, version, resource)| (group, version, resource))
 }
 
 /// Which part of a log.

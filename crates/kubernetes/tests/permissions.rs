@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 
 use serde_json::{Value, json};
-use weir_kubernetes::Kind;
+use weir_kubernetes::{Kind, READABLE};
 use weir_testkit::chart::Chart;
 use weir_testkit::{Need, missing};
 
@@ -29,23 +29,33 @@ fn permissions(chart: &Chart) -> Result<BTreeSet<Permission>, Box<dyn Error>> {
     Ok(found)
 }
 
+fn get(group: &str, resource: &str) -> Permission {
+    (group.to_owned(), resource.to_owned(), "get".to_owned())
+}
+
 #[test]
-fn the_server_may_watch_what_it_watches() -> Result<(), Box<dyn Error>> {
+fn the_server_may_ask_for_what_it_asks_for() -> Result<(), Box<dyn Error>> {
     if missing("permissions", &[Need::ChartTools]) {
         return Ok(());
     }
+    let of = |watch: Value| -> Result<BTreeSet<Permission>, Box<dyn Error>> {
+        permissions(&Chart::render(json!({"server": {"watch": watch}}))?)
+    };
     let watched = Kind::ALL.into_iter().flat_map(|kind| {
         let (group, _) = kind.group_version();
         ["list", "watch"]
             .map(|verb| (group.to_owned(), kind.resource().to_owned(), verb.to_owned()))
     });
     let watched: BTreeSet<Permission> = watched.collect();
-    assert_eq!(permissions(&Chart::render(json!({}))?)?, watched);
+    assert_eq!(of(json!({"details": false}))?, watched);
 
-    let logs = Chart::render(json!({"server": {"watch": {"podLogs": true}}}))?;
-    let more: BTreeSet<_> = permissions(&logs)?.difference(&watched).cloned().collect();
-    let get = |resource: &str| (String::new(), resource.to_owned(), "get".to_owned());
-    assert_eq!(more, BTreeSet::from([get("pods"), get("pods/log")]));
+    let read = READABLE.into_iter().map(|(_, group, _, resource)| get(group, resource));
+    let with_details = watched.into_iter().chain(read).collect();
+    assert_eq!(of(json!({}))?, with_details);
+
+    let mut with_logs = with_details;
+    with_logs.insert(get("", "pods/log"));
+    assert_eq!(of(json!({"podLogs": true}))?, with_logs);
 
     let blind = Chart::render(json!({"server": {"watch": {"enabled": false}}}))?;
     assert!(blind.all("ClusterRole").is_empty() && blind.all("ClusterRoleBinding").is_empty());

@@ -5,6 +5,7 @@
 
 mod actors;
 mod api_server;
+pub mod chart;
 mod child;
 pub mod cluster;
 mod lab;

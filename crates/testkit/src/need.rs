@@ -19,6 +19,8 @@ pub enum Need {
     Program(&'static str),
     /// A module that Debian's Python finds.
     PythonModule(&'static str),
+    /// Helm's engine and what checks manifests.
+    ChartTools,
 }
 
 impl Need {
@@ -31,6 +33,11 @@ impl Need {
             }
             Self::Tun => (Path::new("/dev/net/tun").exists(), "needs /dev/net/tun".to_owned()),
             Self::Program(name) => (in_path(name), format!("needs the program {name}")),
+            Self::ChartTools => {
+                let path = crate::chart::python();
+                let reason = "needs target/deploy-tools, which scripts/setup test makes";
+                (path.is_file(), reason.to_owned())
+            }
             Self::PythonModule(name) => {
                 (has_module(name), format!("needs {PYTHON} with its module {name}"))
             }
