@@ -135,6 +135,7 @@ fn every_column_of_the_agent_is_filled() {
     full.key.local = end("10.0.0.1:5");
     full.key.dialled = Some(end("10.96.0.1:80"));
     full.local.container = Some(Arc::from("c1"));
+    full.local.pod_uid = Some(Arc::from("u1"));
     full.remote = full.local.clone();
     full.remote_domain = Some(Arc::from("shop.example"));
     let udp = SignalSet::empty();

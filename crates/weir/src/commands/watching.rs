@@ -49,6 +49,12 @@ fn words(config: &Config, key: &str) -> Vec<String> {
     words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
+/// Where container runtimes listen; `off` stands for nowhere.
+fn container_sockets(config: &Config) -> Vec<PathBuf> {
+    let sockets = words(config, "agent.container_sockets");
+    sockets.into_iter().filter(|path| path != "off").map(PathBuf::from).collect()
+}
+
 fn ports(config: &Config, key: &str) -> Result<Vec<u16>> {
     let port = |word: String| {
         let port = word.parse::<u16>().ok().filter(|port| *port != 0);
@@ -79,6 +85,8 @@ pub fn options(config: &Config) -> Result<AgentOptions> {
     options.host_name = config.text("agent.host").map(str::to_owned);
     options.cgroup = cgroup(config)?;
     options.cluster = config.text("agent.cluster").map(str::to_owned);
+    options.cloud.is_on = config.text("agent.cloud") != Some("off");
+    options.container_sockets = container_sockets(config);
     options.window_ms = config.duration("agent.window").as_millis().try_into().unwrap_or(u32::MAX);
     options.fold_client_port = config.bool("agent.fold_client_port");
     options.limits.flows_max = config.integer("agent.flows_max").try_into().unwrap_or(usize::MAX);

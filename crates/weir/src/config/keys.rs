@@ -212,6 +212,15 @@ pub const KEYS: &[Key] = &[
          agent; without it the whole machine is observed",
     ),
     key(
+        "agent.cloud",
+        "cloud",
+        Kind::Choice(&["auto", "off"]),
+        Some("auto"),
+        AGENT,
+        "ask the metadata service of the cloud that the host's firmware names for instance, type, \
+         zone and region, at start and once a day; nothing is asked where it names none",
+    ),
+    key(
         "agent.window",
         "window",
         Kind::Duration { min_ms: SECOND_MS, max_ms: 300 * SECOND_MS },
@@ -295,9 +304,9 @@ pub const KEYS: &[Key] = &[
         Kind::Text,
         None,
         AGENT,
-        "containers whose payload is never looked at: names of LXC and Incus, ids or at least the \
-         first 12 digits of them elsewhere; a connection is not read either when it cannot be known \
-         which container it is of",
+        "containers whose payload is never looked at: names (of LXC and Incus; of Docker and Podman \
+         where `agent.container_sockets` tells them) or ids, at least the first 12 digits; a \
+         connection is not read either when it cannot be known which container it is of",
     ),
     key(
         "agent.l7_headers",
@@ -308,6 +317,15 @@ pub const KEYS: &[Key] = &[
         "headers of requests that are read, at most 8 and 256 bytes of each; nothing of others is \
          kept. Those beside traceparent stand in `headers` of single requests. cookie, \
          authorization and their like are refused",
+    ),
+    key(
+        "agent.container_sockets",
+        "container-sockets",
+        Kind::Text,
+        Some("/var/run/docker.sock,/run/podman/podman.sock"),
+        AGENT,
+        "sockets of container runtimes that speak Docker's API, asked what their containers are \
+         called; off: none",
     ),
     key(
         "agent.cpu_max",
