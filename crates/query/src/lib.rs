@@ -25,4 +25,4 @@ pub use parse::parse_filter;
 pub use question::{
     Cursor, GroupBy, MAX_GROUPS, MAX_STEPS, Question, Shape, Sort, TimeWindow, choose_step_ms,
 };
-pub use time::{parse_duration_ms, parse_time_ms};
+pub use time::{format_time, parse_duration_ms, parse_time_ms};

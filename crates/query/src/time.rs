@@ -1,4 +1,4 @@
-//! Times and durations as people type them.
+//! Times and durations as people type and read them.
 
 use crate::error::TimeError;
 
@@ -58,9 +58,26 @@ pub fn parse_time_ms(text: &str, now_ms: i64) -> Result<i64, TimeError> {
     Ok(time.as_millisecond())
 }
 
+/// A point in time, to the second, as RFC 3339 has it: `2026-01-31T12:00:00Z`.
+pub fn format_time(unix_ms: i64) -> String {
+    match jiff::Timestamp::from_second(unix_ms.div_euclid(1_000)) {
+        Ok(time) => time.to_string(),
+        // Further away than any calendar goes.
+        Err(_) => format!("{unix_ms} ms after 1970"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_written_as_they_are_read() {
+        let ms = parse_time_ms("2026-01-31T12:00:00Z", 0).expect("a time");
+        assert_eq!(format_time(ms + 999), "2026-01-31T12:00:00Z");
+        assert_eq!(format_time(-1), "1969-12-31T23:59:59Z");
+        assert!(format_time(i64::MAX).contains("after 1970"));
+    }
 
     #[test]
     fn durations() {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::auth::TokenHash;
+use crate::auth::{AgentTokenSources, TokenHash};
 use crate::clusters::ClusterOptions;
 
 /// Who may use the API and the UI.
@@ -12,7 +12,7 @@ pub enum AuthMode {
     /// Everyone who can reach the loopback address. Refused for any other address.
     LoopbackOpen,
     /// Whoever knows the token: agents and scripts send it as a bearer token, the UI trades it for
-    /// a session cookie.
+    /// a session cookie. Agents may have tokens of their own, with which they can send only.
     Token(TokenHash),
 }
 
@@ -22,6 +22,8 @@ pub struct Options {
     /// Address to listen on; port 0 lets the system choose.
     pub listen: SocketAddr,
     pub auth: AuthMode,
+    /// Tokens that let agents send and nothing else.
+    pub agent_tokens: AgentTokenSources,
     /// Length of a window, the finest step of a series.
     pub window: Duration,
     /// Clusters whose API servers are watched.
@@ -32,7 +34,8 @@ pub struct Options {
 impl Options {
     pub fn new(listen: SocketAddr, auth: AuthMode) -> Self {
         let (window, limits) = (Duration::from_secs(10), Limits::default());
-        Self { listen, auth, window, clusters: Vec::new(), limits }
+        let agent_tokens = AgentTokenSources::default();
+        Self { listen, auth, agent_tokens, window, clusters: Vec::new(), limits }
     }
 }
 

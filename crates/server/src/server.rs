@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use weir_store::Store;
 
 use crate::api;
-use crate::auth::Sessions;
+use crate::auth::{AgentTokens, EnrolmentError, Sessions};
 use crate::clusters::Clusters;
 use crate::ingest::{Ingester, Registry, seed};
 use crate::listener::BoundedListener;
@@ -40,6 +40,8 @@ pub enum ServerError {
     OpenToAll { listen: SocketAddr },
     #[error("cannot listen on {listen}: {}", reason(source))]
     Bind { listen: SocketAddr, source: io::Error },
+    #[error(transparent)]
+    Tokens(#[from] EnrolmentError),
     #[error("cannot watch the cluster: {0}")]
     Cluster(#[from] weir_kubernetes::Problem),
     #[error("cannot register the metrics")]
@@ -79,6 +81,7 @@ impl Server {
         // Room for less than one batch would refuse every batch for ever.
         let limits = options.limits.clone();
         let ingest_bytes = limits.ingest_bytes_max.max(limits.batch.bytes_max);
+        let agent_tokens = AgentTokens::open(options.agent_tokens.clone())?;
         let metrics = Arc::new(Metrics::new(sources)?);
         let registry = Arc::new(Registry::new(limits.agents_max, limits.agent_silence_max));
         let clusters = Arc::new(Clusters::new(&options.clusters));
@@ -93,6 +96,7 @@ impl Server {
         let state = AppState::new(Inner {
             started_ms: clock(),
             sessions: Sessions::new(limits.sessions_max, limits.session_age_max),
+            agent_tokens,
             registry,
             clusters,
             ingester,
@@ -151,6 +155,11 @@ async fn remember(state: &AppState) {
     }
 }
 
+/// Writes down which tokens of agents are used.
+fn save_used_tokens(state: &AppState) {
+    state.agent_tokens.save_used(&state.registry.agents_by_token());
+}
+
 async fn until(mut stopped: watch::Receiver<bool>) {
     // An error means that the sender is gone: that is a stop too.
     let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
@@ -159,8 +168,11 @@ async fn until(mut stopped: watch::Receiver<bool>) {
 /// Runs the store's background work when it is due.
 async fn maintain(state: AppState, stopped: watch::Receiver<bool>) {
     loop {
-        let (store, now_ms) = (state.store.clone(), state.now_ms());
-        let work = tokio::task::spawn_blocking(move || store.maintain(now_ms));
+        let (all, now_ms) = (state.clone(), state.now_ms());
+        let work = tokio::task::spawn_blocking(move || {
+            save_used_tokens(&all);
+            all.store.maintain(now_ms)
+        });
         let next = match work.await {
             Ok(Ok(next)) => {
                 state.is_store_well.store(true, Ordering::Relaxed);
@@ -219,6 +231,7 @@ impl Running {
             }
         }
         self.state.clusters.stop().await;
+        save_used_tokens(&self.state);
         if let Err(error) = self.maintenance.await {
             tracing::error!(%error, "the store's background work broke off");
         }

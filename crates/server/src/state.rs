@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use tokio::sync::Semaphore;
 use weir_store::Store;
 
-use crate::auth::Sessions;
+use crate::auth::{AgentTokens, Sessions};
 use crate::clusters::Clusters;
 use crate::ingest::{Ingester, Registry};
 use crate::metrics::Metrics;
@@ -25,6 +25,7 @@ pub struct Inner {
     pub clock: Clock,
     pub started_ms: i64,
     pub sessions: Sessions,
+    pub agent_tokens: AgentTokens,
     pub registry: Arc<Registry>,
     pub clusters: Arc<Clusters>,
     pub ingester: Ingester,

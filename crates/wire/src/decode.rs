@@ -106,8 +106,18 @@ fn check_header(header: &BatchHeader, limits: &Limits) -> Result<(), WireError> 
         return bad(format!("more than {} losses (losses_max)", limits.losses_max));
     }
     let own = [&header.agent, &header.host, &header.boot_id, &header.agent_version];
+    let place = header.place.iter().flat_map(|place| {
+        let ids = [&place.provider, &place.instance, &place.instance_type];
+        ids.into_iter().chain([&place.zone, &place.region])
+    });
+    let optional = place.chain([&header.cluster]).flatten();
     let of_losses = header.losses.iter().flat_map(|loss| [&loss.component, &loss.reason]);
-    if own.into_iter().chain(of_losses).any(|text| text.len() > limits.text_bytes_max) {
+    if own
+        .into_iter()
+        .chain(optional)
+        .chain(of_losses)
+        .any(|text| text.len() > limits.text_bytes_max)
+    {
         return bad(format!("a text is longer than {} bytes", limits.text_bytes_max));
     }
     Ok(())

@@ -32,5 +32,9 @@ pub const CONTENT_TYPE: &str = "application/vnd.apache.arrow.stream";
 /// by [`BatchHeader::created_unix_ms`].
 pub const SENT_UNIX_MS_HEADER: &str = "weir-sent-unix-ms";
 
+/// Word of the problem type, after `urn:weir:problem:`, by which a server refuses a batch that says
+/// another cluster than the token that it came with.
+pub const FOREIGN_CLUSTER: &str = "foreign-cluster";
+
 /// Path of the call that takes batches.
 pub const INGEST_PATH: &str = "/api/v1/ingest";

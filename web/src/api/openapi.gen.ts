@@ -21,6 +21,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/entity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is known of one entity. */
+        get: operations["entity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/entity/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the entity's cluster says happened to it and, of a workload, to its Pods. */
+        get: operations["events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/entity/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The log of a Pod's container, through the API server of its cluster: plain text, each line with
+         *     its time in front.
+         */
+        get: operations["logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/facets": {
         parameters: {
             query?: never;
@@ -253,13 +307,27 @@ export interface components {
             agent: string;
             /**
              * Format: int64
-             * @description How far its clock is ahead of the server's, milliseconds, as of its last batch.
+             * @description How far its clock is ahead of the server's, milliseconds: the middle of its last sends.
+             *     `null` where it does not say, as an agent in the same program has the same clock.
              */
             clock_ahead_ms?: number | null;
+            /**
+             * Format: int64
+             * @description What its times are put right by; `null` where they are taken as they are.
+             */
+            clock_corrected_ms?: number | null;
+            /** @description Cluster that its host is a node of. */
+            cluster?: string | null;
             /** @description `null` where it has sent nothing since this server started. */
             host?: string | null;
+            instance_type?: string | null;
             /** @description Nothing came for so long that its data are missing. */
             is_stale: boolean;
+            /**
+             * Format: int64
+             * @description When it reported something `lost` last; `null`: never since this server started.
+             */
+            last_lost_ms?: number | null;
             /**
              * Format: int64
              * @description When a batch of it arrived last; after a restart of the server the end of its last stored
@@ -268,10 +336,13 @@ export interface components {
             last_seen_ms: number;
             /**
              * Format: int64
-             * @description End of its last window, by its own clock.
+             * @description End of its last window, as it is stored.
              */
             last_window_ms?: number | null;
             losses: components["schemas"]["Incomplete"][];
+            /** @description Cloud that its host is in, and the kind of machine that it is there. */
+            provider?: string | null;
+            region?: string | null;
             /**
              * Format: int64
              * @description Since this server started.
@@ -282,7 +353,88 @@ export interface components {
              * @description Sequence number of its last batch.
              */
             sequence?: number | null;
+            /** @description Id of the token that its last batch came with; `null` where that was the operator's, or none. */
+            token?: string | null;
             version?: string | null;
+            /** @enum {string} */
+            version_is?: "same" | "older" | "newer";
+            /** @description As the cluster's node says, else its cloud. */
+            zone?: string | null;
+        };
+        /** @description The agent that watches a host. */
+        AgentOf: {
+            agent: string;
+            is_stale: boolean;
+            /** Format: int64 */
+            last_seen_ms: number;
+            version?: string | null;
+        };
+        /** @description A token that lets agents send and nothing else. */
+        AgentTokenState: {
+            /**
+             * Format: int64
+             * @description Agents whose last batch came with it.
+             */
+            agents: number;
+            /** @description Cluster that whatever comes with it belongs to. */
+            cluster?: string | null;
+            /**
+             * Format: int64
+             * @description `null` for one in a file of the operator's.
+             */
+            created_ms?: number | null;
+            /** Format: int64 */
+            expires_ms?: number | null;
+            id: string;
+            /** Format: int64 */
+            last_used_ms?: number | null;
+            note?: string | null;
+            /** Format: int64 */
+            revoked_ms?: number | null;
+            /** @enum {string} */
+            standing: "good" | "expired" | "revoked";
+        };
+        /** @description How one kind of a cluster's objects is watched. */
+        ClusterKind: {
+            /** Format: int64 */
+            changes: number;
+            /** Format: int64 */
+            failures: number;
+            /** Format: int64 */
+            gone: number;
+            /**
+             * Format: int64
+             * @description When the list was complete for the first time; `null` until then.
+             */
+            listed_ms?: number | null;
+            /** Format: int64 */
+            lists: number;
+            /**
+             * Format: int64
+             * @description Objects that exist, and that are gone and still known for flows that come late.
+             */
+            objects: number;
+            /** @description What is wrong now; what is known is not renewed since `problem_since_ms`. */
+            problem?: string | null;
+            /** Format: int64 */
+            problem_since_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Objects that found no room: their flows stay without these names.
+             */
+            refused: number;
+            /** @description Resource as in RBAC rules: `pods`, `services`... */
+            resource: string;
+            /**
+             * Format: int64
+             * @description Objects that could not be read.
+             */
+            unreadable: number;
+        };
+        /** @description What is known of one cluster. */
+        ClusterState: {
+            kinds: components["schemas"]["ClusterKind"][];
+            name: string;
         };
         /** @description One stored column. */
         ColumnSchema: {
@@ -354,6 +506,69 @@ export interface components {
             namespace?: string | null;
             /** @description Kind of a workload: `Deployment`, `systemd`, `container`... */
             workload_kind?: string | null;
+        };
+        /** @description What is known of one entity. */
+        EntityDetails: {
+            addresses: string[];
+            agent?: components["schemas"]["AgentOf"] | null;
+            cluster?: string | null;
+            /** @description Names of a Pod's containers. */
+            containers: string[];
+            /** Format: int64 */
+            created_ms?: number | null;
+            /** @description Those that a Service has outside of the cluster. */
+            external_addresses: string[];
+            /** @description Whether a cluster or an agent knows it; else all that follows is absent. */
+            is_known: boolean;
+            /** @description Whether it exists now: what is gone is known for a while longer. */
+            is_living: boolean;
+            /** @description `pod`, `workload`, `service`, `host`... */
+            kind: string;
+            labels: {
+                [key: string]: string;
+            };
+            live?: components["schemas"]["Live"] | null;
+            /** @description Why `live` is absent, where it should be there. */
+            live_problem?: string | null;
+            machine?: components["schemas"]["Machine"] | null;
+            name: string;
+            namespace?: string | null;
+            node?: string | null;
+            /** @description From its owner to the top of the chain. */
+            owners: components["schemas"]["Owner"][];
+            /** @description Those of a workload, behind a Service, on a node; at most 200. */
+            pods: components["schemas"]["PodOf"][];
+            /** Format: int64 */
+            pods_left: number;
+            /** @description Of a Service. */
+            ports: components["schemas"]["ServicePort"][];
+            region?: string | null;
+            /** @description Kind of a workload: `Deployment`, `StatefulSet`... */
+            workload_kind?: string | null;
+            zone?: string | null;
+        };
+        /** @description One event. */
+        EntityEvent: {
+            /** @description The object that it is about: the entity or one of its Pods. */
+            about_kind: string;
+            about_name: string;
+            /** Format: int32 */
+            count: number;
+            /** Format: int64 */
+            first_ms: number;
+            /** Format: int64 */
+            last_ms: number;
+            message: string;
+            reason: string;
+            /** @description `Normal` or `Warning`. */
+            severity: string;
+            source?: string | null;
+        };
+        /** @description What a cluster says happened to an entity, newest first. */
+        EntityEvents: {
+            events: components["schemas"]["EntityEvent"][];
+            /** @description Whether the entity's cluster is watched; else there can be no events. */
+            is_watched: boolean;
         };
         /** @description Most frequent values of one field. */
         Facet: {
@@ -726,6 +941,41 @@ export interface components {
             /** Format: int64 */
             sequence: number;
         };
+        /** @description What the API server says of an object now. */
+        Live: {
+            annotations: {
+                [key: string]: string;
+            };
+            /** @description Conditions that are not as they should be: `Ready: containers with unready status: [web]`. */
+            conditions: string[];
+            containers: components["schemas"]["LiveContainer"][];
+            /** @description Of a Pod: `Running`, `Pending`... */
+            phase?: string | null;
+            /** Format: int64 */
+            ready_replicas?: number | null;
+            /**
+             * Format: int64
+             * @description Of a workload: wanted and ready Pods.
+             */
+            replicas?: number | null;
+        };
+        /** @description One container of a Pod. */
+        LiveContainer: {
+            image?: string | null;
+            is_ready: boolean;
+            name: string;
+            /** Format: int64 */
+            restarts: number;
+            /** @description `running`, or why it is not: `waiting: CrashLoopBackOff`. */
+            state?: string | null;
+        };
+        /** @description A cloud's virtual machine. */
+        Machine: {
+            instance?: string | null;
+            instance_type?: string | null;
+            /** @description `aws`, `gcp`, `azure`, `alibaba`, `tencent`, `huawei`, `openstack`... */
+            provider?: string | null;
+        };
         /** @description The service map. */
         Map: {
             edges: components["schemas"]["MapEdge"][];
@@ -784,12 +1034,26 @@ export interface components {
         Metrics: {
             [key: string]: number | null;
         };
+        /** @description One step of the chain of controllers. */
+        Owner: {
+            kind: string;
+            name: string;
+        };
         /** @description One pair of entities. */
         Pair: {
             client: components["schemas"]["Entity"];
             metrics: components["schemas"]["Metrics"];
             previous?: components["schemas"]["Metrics"] | null;
             server: components["schemas"]["Entity"];
+        };
+        /** @description A Pod of a workload, a Service or a node. */
+        PodOf: {
+            addresses: string[];
+            /** @description `id` of the entity of kind `pod`. */
+            id: string;
+            is_living: boolean;
+            name: string;
+            node?: string | null;
         };
         /** @description A problem document (RFC 9457). */
         Problem: {
@@ -1070,9 +1334,21 @@ export interface components {
                 [key: string]: (number | null)[];
             };
         };
+        /** @description One port of a Service. */
+        ServicePort: {
+            /** Format: int32 */
+            node_port?: number | null;
+            /** Format: int32 */
+            port: number;
+            transport: string;
+        };
         /** @description State of the server, its agents and its store. */
         Status: {
+            /** @description Tokens that let agents send. */
+            agent_tokens: components["schemas"]["AgentTokenState"][];
             agents: components["schemas"]["Agent"][];
+            /** @description Clusters whose API servers are watched for names. */
+            clusters: components["schemas"]["ClusterState"][];
             /** @description Levels that the stored data can be grouped by. */
             levels: string[];
             /** @description What was lost, dropped, discarded or sampled in the last 15 minutes. */
@@ -1239,6 +1515,141 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Connections"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    entity: {
+        parameters: {
+            query: {
+                /**
+                 * @description `kind:id` of the entity.
+                 * @example pod:kubernetes/shop/cart-7d4b9
+                 */
+                entity: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntityDetails"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    events: {
+        parameters: {
+            query: {
+                /**
+                 * @description `kind:id` of the entity.
+                 * @example pod:kubernetes/shop/cart-7d4b9
+                 */
+                entity: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntityEvents"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    logs: {
+        parameters: {
+            query: {
+                /** @description `pod:CLUSTER/NAMESPACE/NAME`. */
+                entity: string;
+                /** @description Name of the container; needed where the Pod has several. */
+                container?: string;
+                /** @description Lines before now. Default 500, at most 10,000. */
+                lines?: number;
+                /** @description `true`: lines that come from now on too. */
+                follow?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description the API server does not give the log; the detail says why */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             "4XX": {
@@ -1585,6 +1996,15 @@ export interface operations {
             };
             /** @description not a batch; sending it again will not help */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the token is of another cluster than the batch */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -9,10 +9,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use weir_store::{StoreErrorKind, Stored};
-use weir_wire::{CONTENT_TYPE, SENT_UNIX_MS_HEADER, WireError};
+use weir_wire::{CONTENT_TYPE, FOREIGN_CLUSTER, SENT_UNIX_MS_HEADER, WireError};
 
 use super::types::IngestAnswer;
-use crate::ingest::{IngestError, Ingested, Ingester};
+use crate::auth::Caller;
+use crate::ingest::{Arrival, IngestError, Ingested, Ingester};
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -37,6 +38,8 @@ const RETRY_AFTER_S: u32 = 2;
         (status = OK, body = IngestAnswer),
         (status = 400, body = Problem, content_type = "application/problem+json",
             description = "not a batch; sending it again will not help"),
+        (status = 403, body = Problem, content_type = "application/problem+json",
+            description = "the token is of another cluster than the batch"),
         (status = 413, body = Problem, content_type = "application/problem+json"),
         (status = 429, body = Problem, content_type = "application/problem+json",
             description = "too much at once; send it again after Retry-After"),
@@ -50,7 +53,14 @@ pub async fn ingest(
 ) -> Result<Json<IngestAnswer>, Problem> {
     let (parts, body) = request.into_parts();
     check_type(&parts.headers)?;
-    let sent_unix_ms = number(&parts.headers, SENT_UNIX_MS_HEADER);
+    let arrival = Arrival {
+        sent_unix_ms: number(&parts.headers, SENT_UNIX_MS_HEADER),
+        arrived_ms: state.now_ms(),
+        token: match parts.extensions.get::<Caller>() {
+            Some(Caller::Agent(token)) => Some(token.clone()),
+            _ => None,
+        },
+    };
     let limits = &state.options.limits;
     let bytes_max = limits.batch.bytes_max;
     let declared = number::<usize>(&parts.headers, header::CONTENT_LENGTH.as_str());
@@ -65,7 +75,7 @@ pub async fn ingest(
         Ok(Err(error)) => return Err(unread(&error, bytes_max)),
         Err(_) => return Err(too_slow(limits.body_time_max.as_secs())),
     };
-    let prepared = in_turn(&state, move |ingester| ingester.prepare(&bytes, sent_unix_ms)).await?;
+    let prepared = in_turn(&state, move |ingester| ingester.prepare(&bytes, arrival)).await?;
     // Whoever waits for names leaves his turn to others.
     let held = Arc::new(prepared);
     loop {
@@ -166,6 +176,13 @@ fn problem(error: &IngestError) -> Problem {
         IngestError::Wire(WireError::TooLarge { .. } | WireError::TooManyRows { .. }) => {
             let title = "The batch is too large";
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", title, error.to_string())
+        }
+        IngestError::ForeignCluster { bound, .. } => {
+            let title = "The batch is of another cluster than the token";
+            let status = StatusCode::FORBIDDEN;
+            Problem::new(status, FOREIGN_CLUSTER, title, error.to_string()).expected(format!(
+                "an agent without `agent.cluster` or with {bound:?}, or a token of its own cluster"
+            ))
         }
         IngestError::Store(store) if store.kind == StoreErrorKind::Busy => {
             Problem::busy(StatusCode::TOO_MANY_REQUESTS, error.to_string(), RETRY_AFTER_S)

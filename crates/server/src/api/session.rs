@@ -47,7 +47,12 @@ pub async fn open(
     })?;
     if !hash.is_of(credentials.token.trim()) {
         let title = "The token is wrong";
-        let detail = "this is not the token of this server";
+        let is_agents =
+            state.agent_tokens.judge(credentials.token.trim(), state.now_ms()).is_some();
+        let detail = match is_agents {
+            true => "this token lets agents send; signing in takes the operator's",
+            false => "this is not the token of this server",
+        };
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", title, detail)
             .expected("the token that was shown at the first start"));
     }

@@ -1,5 +1,8 @@
 //! `GET /status`: version, agents, losses and store.
 
+use std::cmp::Ordering;
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use weir_model::{Level, Perspective};
@@ -8,8 +11,9 @@ use weir_schema::Table;
 use weir_store::{Store, StoreError};
 
 use super::params::NoParams;
-use super::status_types::{Agent, ClusterKind, ClusterState, Status};
+use super::status_types::{Agent, AgentTokenState, ClusterKind, ClusterState, Status};
 use crate::ask::losses_of;
+use crate::auth::{AgentToken, Use};
 use crate::clusters::{Cluster, KindView};
 use crate::ingest::AgentView;
 use crate::problem::Problem;
@@ -43,6 +47,7 @@ pub async fn status(State(state): State<AppState>, _: NoParams) -> Result<Json<S
         started_ms: state.started_ms,
         levels: levels.into_iter().map(Level::as_str).collect(),
         agents: state.registry.view(now_ms).into_iter().map(agent).collect(),
+        agent_tokens: agent_tokens(&state),
         clusters: state.clusters.all().iter().map(|one| cluster(one)).collect(),
         losses: losses_of(losses),
         store: store.into(),
@@ -70,20 +75,62 @@ fn cluster(cluster: &Cluster) -> ClusterState {
     ClusterState { name: cluster.name.to_string(), kinds }
 }
 
+fn agent_tokens(state: &AppState) -> Vec<AgentTokenState> {
+    let (now_ms, agents) = (state.now_ms(), state.registry.agents_by_token());
+    let view = |(token, used): (Arc<AgentToken>, Option<Use>)| AgentTokenState {
+        id: token.id.to_string(),
+        cluster: token.cluster.as_deref().map(str::to_owned),
+        note: token.note.clone(),
+        standing: token.standing(now_ms).as_str(),
+        created_ms: token.created_ms,
+        expires_ms: token.expires_ms,
+        revoked_ms: token.revoked_ms,
+        last_used_ms: used.map(|used| used.last_used_ms),
+        agents: agents.get(&*token.id).copied().unwrap_or_default(),
+    };
+    state.agent_tokens.all().into_iter().map(view).collect()
+}
+
 fn agent(view: AgentView) -> Agent {
     let name = view.agent.clone();
     let losses = view.losses.into_iter().map(|loss| (name.clone(), loss)).collect();
+    let place = view.place.unwrap_or_default();
+    let text = |text: Option<Arc<str>>| text.as_deref().map(str::to_owned);
+    let version = view.version.as_deref().zip(view.schema_version);
     Agent {
         agent: view.agent,
         host: view.host,
+        version_is: version.map(|(program, schema)| version_order(program, schema)),
         version: view.version,
+        cluster: text(view.home.cluster),
+        zone: text(view.home.zone),
+        region: text(view.home.region),
+        provider: place.provider,
+        instance_type: place.instance_type,
+        token: text(view.token),
         last_seen_ms: view.last_seen_ms,
         last_window_ms: view.last_window_ms,
         sequence: view.sequence,
-        clock_ahead_ms: view.clock_ahead_ms,
+        clock_ahead_ms: view.skew.ahead_ms,
+        clock_corrected_ms: Some(view.skew.corrected_ms).filter(|ms| *ms != 0),
         is_stale: view.is_stale,
         rows: view.rows,
         losses: losses_of(losses),
+        last_lost_ms: view.last_lost_ms,
+    }
+}
+
+/// Whether an agent's program is older or newer than this one.
+fn version_order(program: &str, schema: u32) -> &'static str {
+    let numbers = |version: &str| -> Vec<u64> {
+        let release = version.split(['-', '+']).next().unwrap_or_default();
+        release.split('.').map(|number| number.parse().unwrap_or_default()).collect()
+    };
+    let order = numbers(program).cmp(&numbers(env!("CARGO_PKG_VERSION")));
+    match order.then(schema.cmp(&weir_schema::FORMAT_VERSION)) {
+        Ordering::Less => "older",
+        Ordering::Equal => "same",
+        Ordering::Greater => "newer",
     }
 }
 
@@ -114,4 +161,26 @@ fn levels(store: &dyn Store, window: TimeWindow) -> Result<Vec<Level>, StoreErro
         }
     }
     Ok(levels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers_then_by_their_columns() {
+        let (own, schema) = (env!("CARGO_PKG_VERSION"), weir_schema::FORMAT_VERSION);
+        let cases = [
+            (own, schema, "same"),
+            (own, schema - 1, "older"),
+            (own, schema + 1, "newer"),
+            ("0.0.99", schema + 1, "older"),
+            ("0.10.0", schema, "newer"),
+            ("10.0.0-rc1", schema, "newer"),
+            ("not a version", schema, "older"),
+        ];
+        for (program, schema, expected) in cases {
+            assert_eq!(version_order(program, schema), expected, "{program} {schema}");
+        }
+    }
 }

@@ -17,6 +17,8 @@ pub struct Status {
     /// Levels that the stored data can be grouped by.
     pub levels: Vec<&'static str>,
     pub agents: Vec<Agent>,
+    /// Tokens that let agents send.
+    pub agent_tokens: Vec<AgentTokenState>,
     /// Clusters whose API servers are watched for names.
     pub clusters: Vec<ClusterState>,
     /// What was lost, dropped, discarded or sampled in the last 15 minutes.
@@ -31,20 +33,65 @@ pub struct Agent {
     /// `null` where it has sent nothing since this server started.
     pub host: Option<String>,
     pub version: Option<String>,
+    /// Whether its program is `same`, `older` or `newer` than this server's; with one number, by
+    /// the version of its columns.
+    #[schema(schema_with = version_orders)]
+    pub version_is: Option<&'static str>,
+    /// Cluster that its host is a node of.
+    pub cluster: Option<String>,
+    /// As the cluster's node says, else its cloud.
+    pub zone: Option<String>,
+    pub region: Option<String>,
+    /// Cloud that its host is in, and the kind of machine that it is there.
+    pub provider: Option<String>,
+    pub instance_type: Option<String>,
+    /// Id of the token that its last batch came with; `null` where that was the operator's, or none.
+    pub token: Option<String>,
     /// When a batch of it arrived last; after a restart of the server the end of its last stored
     /// window, until it sends again.
     pub last_seen_ms: i64,
-    /// End of its last window, by its own clock.
+    /// End of its last window, as it is stored.
     pub last_window_ms: Option<i64>,
     /// Sequence number of its last batch.
     pub sequence: Option<u64>,
-    /// How far its clock is ahead of the server's, milliseconds, as of its last batch.
+    /// How far its clock is ahead of the server's, milliseconds: the middle of its last sends.
+    /// `null` where it does not say, as an agent in the same program has the same clock.
     pub clock_ahead_ms: Option<i64>,
+    /// What its times are put right by; `null` where they are taken as they are.
+    pub clock_corrected_ms: Option<i64>,
     /// Nothing came for so long that its data are missing.
     pub is_stale: bool,
     /// Since this server started.
     pub rows: u64,
     pub losses: Vec<Incomplete>,
+    /// When it reported something `lost` last; `null`: never since this server started.
+    pub last_lost_ms: Option<i64>,
+}
+
+/// A token that lets agents send and nothing else.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AgentTokenState {
+    pub id: String,
+    /// Cluster that whatever comes with it belongs to.
+    pub cluster: Option<String>,
+    pub note: Option<String>,
+    #[schema(schema_with = standings)]
+    pub standing: &'static str,
+    /// `null` for one in a file of the operator's.
+    pub created_ms: Option<i64>,
+    pub expires_ms: Option<i64>,
+    pub revoked_ms: Option<i64>,
+    pub last_used_ms: Option<i64>,
+    /// Agents whose last batch came with it.
+    pub agents: u64,
+}
+
+fn version_orders() -> Object {
+    words(["same", "older", "newer"])
+}
+
+fn standings() -> Object {
+    words(["good", "expired", "revoked"])
 }
 
 /// What is known of one cluster.

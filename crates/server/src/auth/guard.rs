@@ -5,12 +5,16 @@
 //! across sites (stopped by the Origin header). With a token, it is anyone at all.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use weir_wire::INGEST_PATH;
 
+use super::agent_tokens::AgentToken;
+use super::enrolment::Standing;
 use crate::options::AuthMode;
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -23,40 +27,95 @@ fn is_public(method: &Method, path: &str) -> bool {
     (is_session && method == Method::POST) || !is_guarded
 }
 
+/// What agents may do with a token of theirs: send what they saw, and what they know of their
+/// cluster.
+fn is_for_agents(method: &Method, path: &str) -> bool {
+    *method == Method::POST && (path == INGEST_PATH || path.starts_with("/api/v1/clusters/"))
+}
+
+/// Who asks; handlers find it among the request's extensions.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// Someone who may do everything.
+    Operator,
+    /// Someone with a token of agents.
+    Agent(Arc<AgentToken>),
+}
+
 /// Lets the request through or answers 401 or 403.
-pub async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub async fn guard(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     match check(&state, &request) {
-        Ok(()) => next.run(request).await,
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
         Err(problem) => problem.into_response(),
     }
 }
 
-fn check(state: &AppState, request: &Request) -> Result<(), Problem> {
-    let headers = request.headers();
+fn check(state: &AppState, request: &Request) -> Result<Caller, Problem> {
+    let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
     let authority = authority(request);
+    let of_agents = || agents_token(state, bearer(headers)?);
     match &state.options.auth {
         AuthMode::LoopbackOpen => {
             check_host(authority)?;
-            check_origin(request.method(), headers, authority)
+            check_origin(method, headers, authority)?;
+            // Nobody needs a token here; who has one all the same is of its cluster.
+            let of_agents = if is_for_agents(method, path) { of_agents() } else { None };
+            of_agents.map_or(Ok(Caller::Operator), |agent| agent.map(Caller::Agent))
         }
-        AuthMode::Token(_) if is_public(request.method(), request.uri().path()) => {
-            check_origin(request.method(), headers, authority)
+        AuthMode::Token(_) if is_public(method, path) => {
+            check_origin(method, headers, authority).map(|()| Caller::Operator)
         }
         AuthMode::Token(hash) => {
-            if let Some(token) = bearer(headers) {
-                return if hash.is_of(token) { Ok(()) } else { Err(unauthorized(true)) };
+            let Some(token) = bearer(headers) else {
+                if state.sessions.is_open(headers, state.now_ms()) {
+                    return check_origin(method, headers, authority).map(|()| Caller::Operator);
+                }
+                return Err(unauthorized(false));
+            };
+            if hash.is_of(token) {
+                return Ok(Caller::Operator);
             }
-            if state.sessions.is_open(headers, state.now_ms()) {
-                return check_origin(request.method(), headers, authority);
-            }
-            Err(unauthorized(false))
+            let token = of_agents().unwrap_or_else(|| Err(unauthorized(true)))?;
+            if is_for_agents(method, path) { Ok(Caller::Agent(token)) } else { Err(agents_only()) }
         }
     }
 }
 
+/// The token of agents that this text is, if it is good; `None`: it is none.
+fn agents_token(state: &AppState, text: &str) -> Option<Result<Arc<AgentToken>, Problem>> {
+    let (token, standing) = state.agent_tokens.judge(text, state.now_ms())?;
+    Some(match standing {
+        Standing::Good => Ok(token),
+        Standing::Expired | Standing::Revoked => Err(ended(&token, standing)),
+    })
+}
+
+fn ended(token: &AgentToken, standing: Standing) -> Problem {
+    let ended_ms = token.revoked_ms.or(token.expires_ms).unwrap_or_default();
+    let of = token.cluster.as_ref().map(|cluster| format!(" of cluster {cluster}"));
+    let (word, title, how) = match standing {
+        Standing::Revoked => ("revoked-token", "The token was revoked", "was revoked"),
+        _ => ("expired-token", "The token has expired", "expired"),
+    };
+    let (id, of) = (&token.id, of.unwrap_or_default());
+    let detail = format!("token {id}{of} {how} at {}", weir_query::format_time(ended_ms));
+    Problem::new(StatusCode::UNAUTHORIZED, word, title, detail)
+        .expected("a token that `weir token create` makes, in the file that the agent reads")
+}
+
+fn agents_only() -> Problem {
+    let title = "The token is for agents";
+    let detail = "with this token flows may be sent, nothing else";
+    Problem::new(StatusCode::FORBIDDEN, "agents-only", title, detail)
+        .expected("the operator's token, which was shown at the first start")
+}
+
 fn unauthorized(has_token: bool) -> Problem {
     let detail = if has_token {
-        "the token is not the one of this server"
+        "the token is not the one of this server, nor one of its agents'"
     } else {
         "this server listens beyond loopback and demands its token"
     };
@@ -165,6 +224,17 @@ mod tests {
         assert!(!check(post, Some("null"), None));
         assert!(!check(post, None, Some("cross-site")));
         assert!(check(&Method::GET, Some("https://evil.example"), Some("cross-site")));
+    }
+
+    #[test]
+    fn agents_may_send_and_nothing_else() {
+        for path in ["/api/v1/ingest", "/api/v1/clusters/east/objects"] {
+            assert!(is_for_agents(&Method::POST, path), "{path}");
+            assert!(!is_for_agents(&Method::GET, path), "{path}");
+        }
+        for path in ["/api/v1/session", "/api/v1/ingest/", "/api/v1/clusters", "/metrics"] {
+            assert!(!is_for_agents(&Method::POST, path), "{path}");
+        }
     }
 
     #[test]

@@ -1,12 +1,17 @@
 //! Who may use the server.
 //!
-//! Owns the token (made once, kept as a hash), the sessions of the UI and the guard that every
-//! request passes. Users and roles are not here: there is one token.
+//! Owns the operator's token (made once, kept as a hash), the tokens that let agents send, the
+//! sessions of the UI and the guard that every request passes. Users and roles are not here.
 
+mod agent_tokens;
+mod enrolment;
 mod guard;
+mod private_file;
 mod session;
 mod token;
 
-pub use guard::guard;
+pub use agent_tokens::{AgentToken, AgentTokenFile, AgentTokenSources, AgentTokens, Use, uses};
+pub use enrolment::{Enrolment, EnrolmentError, NewEnrolment, Standing, create, list, revoke};
+pub use guard::{Caller, guard};
 pub use session::{COOKIE, Sessions};
 pub use token::{Token, TokenError, TokenHash, TokenState, load_or_create, read, replace};

@@ -1,18 +1,21 @@
 //! The token: made at first start, shown once, kept as a hash.
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::private_file;
+
 /// Name of the file in the data directory that holds the hash.
 const FILE_NAME: &str = "token.sha256";
 const PREFIX: &str = "weir_";
+/// What the tokens of agents begin with, so that a lost one shows what it opens.
+const AGENT_PREFIX: &str = "weir_agent_";
 const RANDOM_BYTES: usize = 32;
 /// A given token is as good as its maker; less than this can be guessed by trying.
 const CHARS_MIN: usize = 16;
@@ -24,11 +27,20 @@ const CHARS_MAX: usize = 1024;
 pub struct Token(String);
 
 impl Token {
-    /// A new random token.
+    /// A new random token of the operator.
     pub fn generate() -> Result<Self, TokenError> {
+        Self::random(PREFIX)
+    }
+
+    /// A new random token of agents.
+    pub fn generate_for_agents() -> Result<Self, TokenError> {
+        Self::random(AGENT_PREFIX)
+    }
+
+    fn random(prefix: &str) -> Result<Self, TokenError> {
         let mut random = [0; RANDOM_BYTES];
         getrandom::fill(&mut random).map_err(TokenError::Random)?;
-        Ok(Self(format!("{PREFIX}{}", HEXLOWER.encode(&random))))
+        Ok(Self(format!("{prefix}{}", HEXLOWER.encode(&random))))
     }
 
     /// The text to show to the operator, once.
@@ -54,6 +66,16 @@ pub struct TokenHash([u8; 32]);
 impl TokenHash {
     pub fn of(text: &str) -> Self {
         Self(Sha256::digest(text.as_bytes()).into())
+    }
+
+    /// Of 64 hexadecimal digits.
+    pub(super) fn from_hex(text: &str) -> Option<Self> {
+        let bytes = HEXLOWER.decode(text.trim().as_bytes()).ok()?;
+        <[u8; 32]>::try_from(bytes).ok().map(Self)
+    }
+
+    pub(super) fn to_hex(&self) -> String {
+        HEXLOWER.encode(&self.0)
     }
 
     /// Whether `text` is the token, in a time that does not depend on where it differs.
@@ -100,10 +122,8 @@ pub fn load_or_create(data_dir: &Path) -> Result<TokenState, TokenError> {
     let path = data_dir.join(FILE_NAME);
     match fs::read_to_string(&path) {
         Ok(text) => {
-            let hash = HEXLOWER.decode(text.trim().as_bytes()).ok();
-            let hash = hash.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-            let hash = hash.ok_or(TokenError::Damaged { path })?;
-            Ok(TokenState { hash: TokenHash(hash), created: None })
+            let hash = TokenHash::from_hex(&text).ok_or(TokenError::Damaged { path })?;
+            Ok(TokenState { hash, created: None })
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let token = create(data_dir, &path)?;
@@ -131,24 +151,11 @@ pub fn replace(data_dir: &Path) -> Result<Token, TokenError> {
     create(data_dir, &data_dir.join(FILE_NAME))
 }
 
-/// Writes beside and renames, so that a crash leaves either no token or a whole one.
 fn create(data_dir: &Path, path: &Path) -> Result<Token, TokenError> {
     let token = Token::generate()?;
-    let hash = token.hash();
-    let partial = data_dir.join(format!("{FILE_NAME}.partial"));
-    let write = || -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = options.open(&partial)?;
-        writeln!(file, "{}", HEXLOWER.encode(&hash.0))?;
-        file.sync_all()?;
-        fs::rename(&partial, path)?;
-        fs::File::open(data_dir)?.sync_all()
-    };
-    match write() {
-        Ok(()) => Ok(token),
-        Err(source) => Err(TokenError::File { action: "write", path: path.to_owned(), source }),
-    }
+    let written = private_file::write(data_dir, FILE_NAME, &token.hash().to_hex());
+    let failed = |source| TokenError::File { action: "write", path: path.to_owned(), source };
+    written.map(|()| token).map_err(failed)
 }
 
 #[cfg(test)]

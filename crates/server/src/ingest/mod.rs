@@ -10,6 +10,8 @@ mod registry;
 mod resolve;
 mod rows;
 mod seed;
+mod skew;
+mod times;
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -17,12 +19,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
-use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMillisecondType;
 use weir_schema::Table;
 use weir_store::{Store, StoreBatch, StoreError, StoreErrorKind, Stored};
 use weir_wire::{Batch, BatchHeader, WireError};
 
+use crate::auth::AgentToken;
 use crate::clusters::{Cluster, Clusters};
 use crate::metrics::Metrics;
 use crate::options::Limits;
@@ -32,13 +33,9 @@ use crate::server::Clock;
 use directory::Directory;
 use late::{Late, Wanted};
 use names::Home;
-pub use registry::{AgentView, Registry};
+pub use registry::{AgentView, Heard, Registry};
 pub use seed::seed;
-
-/// How far a batch may lie in the future of the server's clock.
-const AHEAD_MS_MAX: i64 = 24 * 3_600_000;
-/// Longest time that one batch may speak of.
-const SPAN_MS_MAX: i64 = 24 * 3_600_000;
+use skew::{Skew, Skews};
 
 /// Why a batch was not stored.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +46,12 @@ pub enum IngestError {
     /// A batch whose times make no sense: sending it again will not help.
     #[error("{0}")]
     Time(String),
+    /// A batch of another cluster than the token that it came with.
+    #[error(
+        "the token {token} is of cluster {bound:?}, and the batch says that host {host} belongs to \
+         cluster {said:?}"
+    )]
+    ForeignCluster { token: Arc<str>, bound: Arc<str>, host: String, said: String },
     #[error("the batch could not be completed: {0}")]
     Resolve(#[from] arrow_schema::ArrowError),
     #[error("the batch could not be stored: {0}")]
@@ -60,6 +63,8 @@ impl IngestError {
     pub fn is_temporary(&self) -> bool {
         match self {
             IngestError::Wire(_) | IngestError::Time(_) | IngestError::Resolve(_) => false,
+            // The right token may come.
+            IngestError::ForeignCluster { .. } => true,
             IngestError::Store(error) => error.kind != StoreErrorKind::Invalid,
         }
     }
@@ -69,6 +74,7 @@ impl IngestError {
         match self {
             IngestError::Wire(error) => error.kind(),
             IngestError::Time(_) => "time",
+            IngestError::ForeignCluster { .. } => "foreign_cluster",
             IngestError::Resolve(_) => "resolve",
             IngestError::Store(error) => match error.kind {
                 StoreErrorKind::Invalid => "store_invalid",
@@ -102,7 +108,18 @@ struct Inner {
     registry: Arc<Registry>,
     clusters: Arc<Clusters>,
     late: Late,
+    skews: Skews,
     metrics: Arc<Metrics>,
+}
+
+/// What is known of how a batch came.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Arrival {
+    /// The agent's wall clock at sending, and the server's when the request began.
+    pub sent_unix_ms: Option<i64>,
+    pub arrived_ms: i64,
+    /// The token that it came with, where agents have their own.
+    pub token: Option<Arc<AgentToken>>,
 }
 
 /// A batch that was read and can be stored.
@@ -111,7 +128,8 @@ pub(crate) struct Prepared {
     /// What the batch speaks of, and the part of it in which addresses were the agent's.
     times: Range<i64>,
     heard: Range<i64>,
-    sent_unix_ms: Option<i64>,
+    skew: Skew,
+    token: Option<Arc<str>>,
 }
 
 /// Pause between two looks whether missing names have come.
@@ -127,42 +145,55 @@ impl Ingester {
         metrics: Arc<Metrics>,
     ) -> Self {
         let directory = Mutex::new(Directory::new(limits.addresses_max, limits.services_max));
-        let late = Late::default();
-        Self(Arc::new(Inner { store, clock, limits, directory, registry, clusters, late, metrics }))
+        let (late, skews) = (Late::default(), Skews::new(limits.agents_max));
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            limits,
+            directory,
+            registry,
+            clusters,
+            late,
+            skews,
+            metrics,
+        }))
     }
 
     /// Takes one batch as it was encoded by `weir-wire` and returns when it is durable, which may
     /// take some seconds longer where names are still to come.
     pub fn ingest_bytes(&self, bytes: &[u8]) -> Result<Ingested, IngestError> {
-        let prepared = self.prepare(bytes, None)?;
+        let prepared = self.prepare(bytes, Arrival::default())?;
         while let Some(wait) = self.wait(&prepared) {
             std::thread::sleep(wait);
         }
         self.finish(&prepared)
     }
 
-    /// Reads a batch; `sent_unix_ms` is the agent's wall clock at sending.
-    pub(crate) fn prepare(
-        &self,
-        bytes: &[u8],
-        sent_unix_ms: Option<i64>,
-    ) -> Result<Prepared, IngestError> {
+    /// Reads a batch, and puts its times right where its agent's clock is not.
+    pub(crate) fn prepare(&self, bytes: &[u8], arrival: Arrival) -> Result<Prepared, IngestError> {
         let metrics = &self.0.metrics;
         metrics.batches_received.inc();
         metrics.bytes_received.inc_by(bytes.len() as u64);
-        self.read(bytes, sent_unix_ms).inspect_err(|error| self.count_refused(error))
+        self.read(bytes, arrival).inspect_err(|error| self.count_refused(error))
     }
 
-    fn read(&self, bytes: &[u8], sent_unix_ms: Option<i64>) -> Result<Prepared, IngestError> {
-        let batch = weir_wire::decode(bytes, &self.0.limits.batch)?;
-        let times = check_times(&batch, (self.0.clock)())?;
+    fn read(&self, bytes: &[u8], arrival: Arrival) -> Result<Prepared, IngestError> {
+        let mut batch = weir_wire::decode(bytes, &self.0.limits.batch)?;
+        let Arrival { sent_unix_ms, arrived_ms, token } = arrival;
+        if let Some(token) = &token {
+            bind(&mut batch.header, token)?;
+        }
+        let (agent, created_ms) = (&batch.header.agent, batch.header.created_unix_ms);
+        let skew = self.0.skews.note(agent, created_ms, sent_unix_ms, arrived_ms);
+        times::put_right(&mut batch, &skew)?;
+        let times = times::check(&batch, (self.0.clock)())?;
         // A request may have begun long before the window in which its end was seen: what an agent
         // says of addresses is of now.
         let heard = match batch.table {
             Table::L7Samples => batch.header.from_ms..times.end,
             _ => times.clone(),
         };
-        Ok(Prepared { batch, times, heard, sent_unix_ms })
+        Ok(Prepared { batch, times, heard, skew, token: token.map(|token| token.id.clone()) })
     }
 
     /// How long to wait before looking again for names that may still come; `None`: no longer.
@@ -235,8 +266,8 @@ impl Ingester {
 
     fn take(&self, prepared: &Prepared) -> Result<Ingested, IngestError> {
         let Inner { store, clock, registry, metrics, .. } = self.0.as_ref();
-        let Prepared { batch, times, heard, sent_unix_ms } = prepared;
-        let rows = self.complete(batch, heard)?;
+        let Prepared { batch, times, heard, skew, token } = prepared;
+        let (rows, home) = self.complete(batch, heard)?;
         let Batch { table, header, .. } = batch;
         let stored = store.ingest(&StoreBatch {
             table: *table,
@@ -254,14 +285,29 @@ impl Ingester {
             }
         }
         let is_new = stored == Stored::New;
-        registry.heard(header, clock(), *sent_unix_ms, times.end, row_count, is_new);
+        registry.heard(
+            header,
+            Heard {
+                now_ms: clock(),
+                to_ms: times.end,
+                rows: row_count,
+                is_new,
+                skew: *skew,
+                home,
+                token: token.clone(),
+            },
+        );
         let BatchHeader { agent, sequence, .. } = header;
         Ok(Ingested { stored, agent: agent.clone(), sequence: *sequence, rows: row_count })
     }
 
     /// Learns from the batch what its agent says about its own host, then adds what the clusters
     /// and other agents say about both ends.
-    fn complete(&self, batch: &Batch, times: &Range<i64>) -> Result<RecordBatch, IngestError> {
+    fn complete(
+        &self,
+        batch: &Batch,
+        times: &Range<i64>,
+    ) -> Result<(RecordBatch, Home), IngestError> {
         let clusters = self.0.clusters.all();
         let cluster = self.0.clusters.of(&batch.header, times);
         let cluster = cluster.as_deref();
@@ -273,7 +319,7 @@ impl Ingester {
         let full = resolve::learn(&mut directory, batch, &around)?;
         metrics.resolve_discarded.with_label_values(&["address"]).inc_by(full.addresses);
         metrics.resolve_discarded.with_label_values(&["service"]).inc_by(full.services);
-        Ok(resolve::complete(&directory, batch, &around)?)
+        Ok((resolve::complete(&directory, batch, &around)?, around.home))
     }
 
     fn directory(&self) -> MutexGuard<'_, Directory> {
@@ -283,6 +329,21 @@ impl Ingester {
     /// Runs `learn` on the directory before the first batch.
     pub(crate) fn teach(&self, learn: impl FnOnce(&mut Directory)) {
         learn(&mut self.directory());
+    }
+}
+
+/// Whatever comes with a cluster's token belongs to that cluster; a batch that says another one is
+/// somebody's mistake, and not this one's to settle.
+fn bind(header: &mut BatchHeader, token: &AgentToken) -> Result<(), IngestError> {
+    let Some(bound) = &token.cluster else { return Ok(()) };
+    match header.cluster.replace(bound.to_string()) {
+        Some(said) if *said != **bound => Err(IngestError::ForeignCluster {
+            token: token.id.clone(),
+            bound: bound.clone(),
+            host: header.host.clone(),
+            said,
+        }),
+        _ => Ok(()),
     }
 }
 
@@ -311,37 +372,4 @@ fn count_loss(metrics: &Metrics, loss: &weir_model::Loss) {
         [kind.as_str(), loss.component.as_str(), loss.reason.as_str()]
     };
     metrics.losses.with_label_values(&labels).inc_by(loss.count);
-}
-
-/// The time that the batch speaks of: its header's range together with its rows' times.
-fn check_times(batch: &Batch, now_ms: i64) -> Result<Range<i64>, IngestError> {
-    let BatchHeader { from_ms, to_ms, window_ms, .. } = batch.header;
-    let error = |text: String| Err(IngestError::Time(text));
-    let (mut start, mut end) = (from_ms, to_ms);
-    if let Some(column) = batch.rows.column_by_name(batch.table.time_column()) {
-        let column = column.as_primitive_opt::<TimestampMillisecondType>();
-        let times = column.into_iter().flat_map(|column| column.values().iter().copied());
-        for time in times {
-            start = start.min(time);
-            end = end.max(time.saturating_add(1));
-        }
-    }
-    if from_ms > to_ms || start < 0 {
-        return error(format!("the batch begins at {start} ms and ends at {to_ms} ms since 1970"));
-    }
-    if end.saturating_sub(start) > SPAN_MS_MAX.max(i64::from(window_ms)) {
-        return error(format!(
-            "the batch spans {} s, the limit is {} s",
-            (end - start) / 1_000,
-            SPAN_MS_MAX / 1_000
-        ));
-    }
-    if end.saturating_sub(now_ms) > AHEAD_MS_MAX {
-        return error(format!(
-            "the batch ends {} s in the future of this server; set the clock of host {}",
-            (end - now_ms) / 1_000,
-            batch.header.host
-        ));
-    }
-    Ok(start..end)
 }

@@ -1,12 +1,15 @@
 //! The agents: when each was last heard, and what it said about itself.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use weir_model::{Loss, LossKind, Place};
 use weir_query::TimeWindow;
 use weir_wire::BatchHeader;
+
+use super::names::Home;
+use super::skew::Skew;
 
 /// Different losses remembered per agent; further ones are not shown, only counted in `/metrics`.
 const LOSSES_MAX: usize = 256;
@@ -20,13 +23,31 @@ type LossKey = (LossKind, String, String);
 struct Agent {
     host: Option<String>,
     version: Option<String>,
-    place: Option<Place>,
+    schema_version: Option<u32>,
     last_seen_ms: i64,
     last_window_ms: Option<i64>,
     sequence: Option<u64>,
-    clock_ahead_ms: Option<i64>,
+    skew: Skew,
+    home: Home,
+    place: Option<Place>,
+    token: Option<Arc<str>>,
     rows: u64,
     losses: BTreeMap<LossKey, u64>,
+    last_lost_ms: Option<i64>,
+}
+
+/// What a batch says of its agent beside its header.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    pub now_ms: i64,
+    /// End of its last window, put right.
+    pub to_ms: i64,
+    pub rows: u64,
+    /// It was not stored before, so its rows and losses count.
+    pub is_new: bool,
+    pub skew: Skew,
+    pub home: Home,
+    pub token: Option<Arc<str>>,
 }
 
 /// One agent, for `/status`.
@@ -35,15 +56,19 @@ pub struct AgentView {
     pub agent: String,
     pub host: Option<String>,
     pub version: Option<String>,
-    /// Where its host is, as the host's cloud says.
-    pub place: Option<Place>,
+    pub schema_version: Option<u32>,
     pub last_seen_ms: i64,
     pub last_window_ms: Option<i64>,
     pub sequence: Option<u64>,
-    pub clock_ahead_ms: Option<i64>,
+    pub skew: Skew,
+    pub home: Home,
+    pub place: Option<Place>,
+    pub token: Option<Arc<str>>,
     pub is_stale: bool,
     pub rows: u64,
     pub losses: Vec<Loss>,
+    /// When something was lost last.
+    pub last_lost_ms: Option<i64>,
 }
 
 /// All agents, a bounded number: the longest silent one is forgotten for a new one.
@@ -63,36 +88,44 @@ impl Registry {
         self.agents.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// A batch arrived. `is_new`: it was not stored before, so its rows and losses count.
-    pub fn heard(
-        &self,
-        header: &BatchHeader,
-        now_ms: i64,
-        sent_unix_ms: Option<i64>,
-        to_ms: i64,
-        rows: u64,
-        is_new: bool,
-    ) {
+    /// A batch arrived.
+    pub fn heard(&self, header: &BatchHeader, heard: Heard) {
         self.with_agent(&header.agent, |agent| {
             agent.host = Some(header.host.clone());
             agent.version = Some(header.agent_version.clone());
-            agent.place = header.place.clone();
-            agent.last_seen_ms = agent.last_seen_ms.max(now_ms);
-            agent.last_window_ms = agent.last_window_ms.max(Some(to_ms));
+            agent.schema_version = Some(header.schema_version);
+            agent.last_seen_ms = agent.last_seen_ms.max(heard.now_ms);
+            agent.last_window_ms = agent.last_window_ms.max(Some(heard.to_ms));
             agent.sequence = agent.sequence.max(Some(header.sequence));
-            agent.clock_ahead_ms = sent_unix_ms.map(|sent| sent.saturating_sub(now_ms));
-            if !is_new {
+            agent.skew = heard.skew;
+            agent.home = heard.home;
+            agent.place = header.place.clone();
+            agent.token = heard.token;
+            if !heard.is_new {
                 return;
             }
-            agent.rows = agent.rows.saturating_add(rows);
+            agent.rows = agent.rows.saturating_add(heard.rows);
             for loss in &header.losses {
                 let key = (loss.kind, loss.component.clone(), loss.reason.clone());
                 if agent.losses.len() < LOSSES_MAX || agent.losses.contains_key(&key) {
                     let count = agent.losses.entry(key).or_default();
                     *count = count.saturating_add(loss.count);
                 }
+                if loss.kind == LossKind::Lost && loss.count > 0 {
+                    agent.last_lost_ms = Some(heard.now_ms);
+                }
             }
         });
+    }
+
+    /// How many agents came with each token last.
+    pub fn agents_by_token(&self) -> HashMap<String, u64> {
+        let agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = HashMap::new();
+        for token in agents.values().filter_map(|agent| agent.token.as_deref()) {
+            *counts.entry(token.to_owned()).or_default() += 1;
+        }
+        counts
     }
 
     /// The store holds rows of an agent up to `last_window_ms`; nothing was heard of it yet.
@@ -127,13 +160,17 @@ impl Registry {
             agent: name.clone(),
             host: agent.host.clone(),
             version: agent.version.clone(),
-            place: agent.place.clone(),
+            schema_version: agent.schema_version,
             last_seen_ms: agent.last_seen_ms,
             last_window_ms: agent.last_window_ms,
             sequence: agent.sequence,
-            clock_ahead_ms: agent.clock_ahead_ms,
+            skew: agent.skew,
+            home: agent.home.clone(),
+            place: agent.place.clone(),
+            token: agent.token.clone(),
             is_stale: self.is_stale(agent, now_ms),
             rows: agent.rows,
+            last_lost_ms: agent.last_lost_ms,
             losses: agent.losses.iter().map(|(key, count)| loss(key, *count)).collect(),
         };
         let mut views: Vec<AgentView> = agents.iter().map(view).collect();
@@ -196,12 +233,23 @@ mod tests {
     #[test]
     fn a_duplicate_is_heard_but_counts_nothing() {
         let registry = registry(10);
-        registry.heard(&header("a", 7), 11_000, Some(11_500), 10_000, 5, true);
-        registry.heard(&header("a", 7), 12_000, Some(12_500), 10_000, 5, false);
+        let token = Some(Arc::from("1a2b"));
+        let heard = |now_ms, is_new| Heard {
+            now_ms,
+            to_ms: 10_000,
+            rows: 5,
+            is_new,
+            skew: Skew { ahead_ms: Some(500), corrected_ms: 0 },
+            token: token.clone(),
+            ..Heard::default()
+        };
+        registry.heard(&header("a", 7), heard(11_000, true));
+        registry.heard(&header("a", 7), heard(12_000, false));
         let view = registry.view(12_000);
         assert_eq!((view[0].rows, view[0].losses[0].count), (5, 2));
         assert_eq!((view[0].last_seen_ms, view[0].sequence), (12_000, Some(7)));
-        assert_eq!(view[0].clock_ahead_ms, Some(500));
+        assert_eq!((view[0].skew.ahead_ms, view[0].last_lost_ms), (Some(500), Some(11_000)));
+        assert_eq!(registry.agents_by_token(), HashMap::from([("1a2b".to_owned(), 1)]));
     }
 
     #[test]
