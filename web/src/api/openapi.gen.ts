@@ -1018,6 +1018,11 @@ export interface components {
              *     conversations, whichever end opened them.
              */
             metrics: components["schemas"]["Metrics"];
+            /**
+             * @description The cloud that a host runs in: `aws`, `gcp`, `azure`, `alibaba`, `tencent`, `huawei`,
+             *     `openstack` or another name that its cluster has for it; `null` where there is none.
+             */
+            provider?: string | null;
         };
         /** @description One metric. */
         MetricSchema: {

@@ -182,7 +182,9 @@ impl Runtime {
         self.is_there = true;
         let path = self.path.display();
         match self.failures {
-            0 => tracing::warn!(%path, %err, "containers' names cannot be read, ids are shown"),
+            0 => {
+                tracing::warn!(%path, %err, "containers' names cannot be read, new ones are shown by id")
+            }
             _ => tracing::debug!(%path, %err, "containers' names cannot be read"),
         }
         self.failures += 1;

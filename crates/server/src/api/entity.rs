@@ -217,7 +217,7 @@ fn describe_node(details: &mut EntityDetails, directory: &Directory, named: &Nam
 }
 
 /// Provider and instance of `PROVIDER://.../INSTANCE`, by the names that agents use for clouds.
-fn provider_of(id: &str) -> Option<(String, Option<String>)> {
+pub fn provider_of(id: &str) -> Option<(String, Option<String>)> {
     let (scheme, rest) = id.split_once("://")?;
     let provider = match scheme {
         "gce" => "gcp",

@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
+use weir_model::EntityKind;
 use weir_query::{Group, GroupBy, GroupValue, Groups, MAX_GROUPS, Shape, Sort};
 use weir_schema::{Formula, Side, Table, metric};
 use weir_topology::{Edge, FOCUS_DEPTH_MAX, Flow, Focus, Grouping, Merge, Metric, Metrics};
@@ -12,6 +13,7 @@ use weir_topology::{Edge, FOCUS_DEPTH_MAX, Flow, Focus, Grouping, Merge, Metric,
 use super::layer;
 use super::metric_values::named;
 use super::params::{Asked, ScopeParams};
+use super::provider::Providers;
 use super::read;
 use super::scope::Scope;
 use super::summary::ends;
@@ -105,7 +107,7 @@ pub async fn map(
     if let Some(focus) = focus.filter(|_| !map.focus_found) {
         incomplete.push(absent_focus(&focus));
     }
-    Ok(Json(answer_map(map, window, &shown, incomplete)))
+    Ok(Json(answer_map(map, window, &shown, incomplete, &Providers::known(&state))))
 }
 
 fn options(state: &AppState, params: &MapParams) -> Result<weir_topology::Options, Problem> {
@@ -211,6 +213,7 @@ fn answer_map(
     window: super::types::Window,
     shown: &[String],
     incomplete: Vec<Incomplete>,
+    providers: &Providers,
 ) -> Map {
     let edge = |edge: weir_topology::MapEdge| MapEdge {
         client: edge.client,
@@ -219,6 +222,10 @@ fn answer_map(
     };
     let node = |node: weir_topology::MapNode| MapNode {
         key: node.key,
+        provider: match node.entity.kind {
+            EntityKind::Host => providers.of(&node.entity.id),
+            _ => None,
+        },
         entity: node.entity.into(),
         metrics: named(shown, &node.values),
         group: node.group,

@@ -15,6 +15,7 @@ mod layer;
 mod map;
 mod metric_values;
 mod params;
+mod provider;
 mod read;
 mod requests;
 mod schema;

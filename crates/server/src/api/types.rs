@@ -269,6 +269,9 @@ pub struct MapNode {
     pub metrics: Metrics,
     /// Id of its group, `null` where it has none.
     pub group: Option<String>,
+    /// The cloud that a host runs in: `aws`, `gcp`, `azure`, `alibaba`, `tencent`, `huawei`,
+    /// `openstack` or another name that its cluster has for it; `null` where there is none.
+    pub provider: Option<String>,
 }
 
 /// Traffic from a client to a server; sent means client to server.

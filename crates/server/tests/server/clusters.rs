@@ -137,7 +137,7 @@ impl Watched {
         panic!("{}", self.get("/status").await["clusters"]);
     }
 
-    async fn feed(&self, sent: Sent) {
+    pub async fn feed(&self, sent: Sent) {
         feed(self.running.ingester(), sent).await;
     }
 

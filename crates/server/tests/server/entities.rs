@@ -7,10 +7,11 @@ use axum::http::StatusCode;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
+use weir_store::conformance::rows::row;
 use weir_testkit::ApiServer;
 
 use super::clusters::{NODES, PODS, Watched, pod, shop, watched};
-use super::world::request;
+use super::world::{START_MS, batch, request};
 
 const EVENTS: &str = "/api/v1/events";
 
@@ -94,6 +95,46 @@ async fn workloads_services_and_hosts_have_their_pods() {
     let machine = json!({"provider": "aws", "instance": "i-0abc", "instance_type": "m7g.large"});
     assert_eq!(host["machine"], machine);
     assert_eq!(host["cluster"], "prod");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_have_their_clouds_on_the_map_and_in_their_details() {
+    let world = shown().await;
+    let talk = |host: &str, to: &str| {
+        let values = json!({"local_ip": "10.0.0.77", "local_host": host, "remote_ip": to,
+            "remote_port": 22, "bytes_sent": 5});
+        row(START_MS, values)
+    };
+    let from = |agent: &str, host: &str| {
+        let mut sent = batch(agent, 1, START_MS, vec![talk(host, "10.0.0.1")]);
+        sent.header.host = host.to_owned();
+        sent
+    };
+    let mut vm = from("b", "vm");
+    vm.header.place = Some(weir_model::Place {
+        provider: Some("gcp".to_owned()),
+        instance: Some("4520031799277581759".to_owned()),
+        instance_type: Some("e2-medium".to_owned()),
+        zone: Some("europe-west4-a".to_owned()),
+        region: Some("europe-west4".to_owned()),
+    });
+    world.feed(vm).await;
+    world.feed(from("c", "metal")).await;
+    let to = START_MS + 60_000;
+    let map = world.get(&format!("/map?level=host&from={START_MS}&to={to}")).await;
+    let nodes = map["nodes"].as_array().expect("nodes").iter();
+    let mut clouds: Vec<Value> =
+        nodes.map(|node| json!([node["entity"]["name"], node["provider"]])).collect();
+    clouds.sort_by_key(Value::to_string);
+    assert_eq!(json!(clouds), json!([["host-a", "aws"], ["metal", null], ["vm", "gcp"]]));
+
+    let vm = world.get("/entity?entity=host:vm").await;
+    let machine = json!({"provider": "gcp", "instance": "4520031799277581759",
+        "instance_type": "e2-medium"});
+    assert_eq!(vm["machine"], machine);
+    assert_eq!(json!([vm["zone"], vm["region"]]), json!(["europe-west4-a", "europe-west4"]));
+    let metal = world.get("/entity?entity=host:metal").await;
+    assert_eq!((&metal["machine"], &metal["is_known"]), (&Value::Null, &json!(true)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
