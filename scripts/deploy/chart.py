@@ -1,6 +1,7 @@
 """Renders and checks the Helm chart with Helm's own engine, for tests and for the plain manifests.
 
-Reads one JSON request from standard input, writes one JSON answer to standard output:
+Reads a JSON list of requests from standard input, writes the list of their answers to standard
+output. One program for many, since loading the engine takes longer than what it is asked:
 
   {"ask": "lint"}                       -> messages of severity and text
   {"ask": "render", "values": {...}}    -> text by template, and the objects in it; or the refusal
@@ -95,4 +96,4 @@ def problems(objects, versions):
                 yield f"{version}: {found['kind']} {found['metadata']['name']}: {err}"
 
 
-json.dump(answer(json.load(sys.stdin)), sys.stdout)
+json.dump([answer(request) for request in json.load(sys.stdin)], sys.stdout)

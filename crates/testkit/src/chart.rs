@@ -28,15 +28,20 @@ pub struct Chart {
 impl Chart {
     /// Renders the chart; fails with Helm's words where it refuses the values.
     pub fn render(values: Value) -> Result<Self> {
-        Self::render_for(values, json!({}))
+        let mut results = Self::render_each(&[values], &json!({}))?;
+        results.pop().context("chart.py gave no answer")?
     }
 
-    /// The same with options of Helm's engine, such as `kube_version`.
-    pub fn render_for(values: Value, options: Value) -> Result<Self> {
-        let mut answer =
-            ask(&json!({"ask": "render", "values": values.clone(), "options": options}))?;
+    /// Renders the chart with each of `values`; `options` are Helm's, such as `kube_version`.
+    pub fn render_each(values: &[Value], options: &Value) -> Result<Vec<Result<Self>>> {
+        let request = |values| json!({"ask": "render", "values": values, "options": options});
+        let requests: Vec<_> = values.iter().map(request).collect();
+        Ok(ask_each(&requests)?.into_iter().map(Self::read).collect())
+    }
+
+    fn read(mut answer: Value) -> Result<Self> {
         if let Some(words) = answer["refused"].as_str() {
-            bail!("{values}: {words}");
+            bail!("{words}");
         }
         let Value::Array(objects) = answer["objects"].take() else { bail!("no objects") };
         Ok(Self { texts: answer["texts"].take(), objects })
@@ -63,8 +68,13 @@ impl Chart {
     }
 }
 
-/// Asks `scripts/deploy/chart.py`.
+/// Asks `scripts/deploy/chart.py` for one thing.
 pub fn ask(request: &Value) -> Result<Value> {
+    let mut answers = ask_each(std::slice::from_ref(request))?;
+    answers.pop().context("chart.py gave no answer")
+}
+
+fn ask_each(requests: &[Value]) -> Result<Vec<Value>> {
     let script = workspace().join("scripts/deploy/chart.py");
     let mut child = Command::new(python())
         .arg(&script)
@@ -74,10 +84,14 @@ pub fn ask(request: &Value) -> Result<Value> {
         .spawn()
         .with_context(|| format!("start {}", python().display()))?;
     let mut stdin = child.stdin.take().context("standard input is a pipe")?;
-    stdin.write_all(request.to_string().as_bytes()).context("ask chart.py")?;
+    serde_json::to_writer(&mut stdin, requests).context("ask chart.py")?;
+    stdin.flush().context("ask chart.py")?;
     drop(stdin);
     let output = child.wait_with_output().context("wait for chart.py")?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "chart.py: {}: {}", output.status, said.trim());
-    serde_json::from_slice(&output.stdout).context("chart.py tells JSON")
+    let answers: Vec<Value> =
+        serde_json::from_slice(&output.stdout).context("chart.py tells JSON")?;
+    ensure!(answers.len() == requests.len(), "chart.py gave {} answers", answers.len());
+    Ok(answers)
 }

@@ -87,10 +87,10 @@ fn api_servers_take_every_object() -> Result<()> {
         return Ok(());
     }
     for version in VERSIONS {
+        let options = json!({"kube_version": format!("v{version}.0")});
         let mut objects = Vec::new();
-        for values in variants() {
-            let options = json!({"kube_version": format!("v{version}.0")});
-            for object in Chart::render_for(values, options)?.objects() {
+        for chart in Chart::render_each(&variants(), &options)? {
+            for object in chart?.objects() {
                 let mut object = object.clone();
                 if object["kind"] == "Secret" {
                     object["data"]["token"] = json!("bm90IHJhbmRvbQ==");
@@ -118,7 +118,8 @@ fn older_clusters_are_told_of_apparmor_in_their_way() -> Result<()> {
         return Ok(());
     }
     for (version, is_field) in [("v1.29.9", false), ("v1.30.0", true)] {
-        let chart = Chart::render_for(json!({}), json!({"kube_version": version}))?;
+        let mut charts = Chart::render_each(&[json!({})], &json!({"kube_version": version}))?;
+        let chart = charts.pop().context("a chart")??;
         let template = &chart.object("DaemonSet", "weir-agent")?["spec"]["template"];
         let field = &container(template)["securityContext"]["appArmorProfile"]["type"];
         let name = "container.apparmor.security.beta.kubernetes.io/agent";
@@ -236,8 +237,10 @@ fn wrong_values_are_refused() -> Result<()> {
         (json!({"agent": {"server": "http://weir:9347"}}), "token.existingSecret"),
         (json!({"server": {"enabled": false}}), "agent.server"),
     ];
-    for (values, words) in cases {
-        match Chart::render(values.clone()) {
+    let values = cases.clone().map(|(values, _)| values);
+    let results = Chart::render_each(&values, &json!({}))?;
+    for ((values, words), result) in cases.into_iter().zip(results) {
+        match result {
             Ok(_) => panic!("{values} was accepted"),
             Err(err) => assert!(format!("{err:#}").contains(words), "{values}: {err:#}"),
         }
@@ -308,11 +311,11 @@ fn the_token_is_random_and_never_in_the_manifests() -> Result<()> {
     if is_skipped("the token") {
         return Ok(());
     }
-    let token = || -> Result<Value> {
-        let chart = Chart::render(json!({}))?;
-        Ok(chart.object("Secret", "weir-token")?["data"]["token"].clone())
-    };
-    let (one, other) = (token()?, token()?);
+    let mut tokens = Vec::new();
+    for chart in Chart::render_each(&[json!({}), json!({})], &json!({}))? {
+        tokens.push(chart?.object("Secret", "weir-token")?["data"]["token"].clone());
+    }
+    let (one, other) = (&tokens[0], &tokens[1]);
     assert!(one.as_str().is_some_and(|text| text.len() == 64), "{one}");
     assert_ne!(one, other);
     let given = Chart::render(json!({"token": {"existingSecret": "mine", "key": "word"}}))?;
