@@ -352,11 +352,11 @@ fn the_dockerfile_is_clean_and_knows_the_toolchains() -> Result<()> {
         let end = text.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(text.len());
         text[..end].split('.').filter_map(|part| part.parse().ok()).collect()
     };
-    let rust = text.split("FROM rust:").nth(1).context("a stage with Rust")?;
+    let rust = text.split("_IMAGE=rust:").nth(1).context("a stage with Rust")?;
     assert!(number(rust) >= number(wanted), "Rust {:?} < {:?}", number(rust), number(wanted));
     let package = std::fs::read_to_string(workspace().join("web/package.json"))?;
     let wanted = package.split("\"node\": \">=").nth(1).context("engines.node")?;
-    let node = text.split("FROM node:").nth(1).context("a stage with Node.js")?;
+    let node = text.split("_IMAGE=node:").nth(1).context("a stage with Node.js")?;
     assert!(number(node) >= number(wanted), "Node {:?} < {:?}", number(node), number(wanted));
     Ok(())
 }
