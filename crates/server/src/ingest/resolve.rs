@@ -41,11 +41,16 @@ pub struct Surroundings<'a> {
 
 impl Surroundings<'_> {
     /// Where an address that the agent uses means what it means: a Pod's in its cluster, a
-    /// host's everywhere.
-    pub fn scope(&self, ip: IpAddr) -> Scope {
-        let is_everywhere =
-            self.cluster.is_none_or(|cluster| cluster.directory().is_node_ip(ip, self.times));
-        self.home.cluster.clone().filter(|_| !is_everywhere)
+    /// host's everywhere. Of a cluster that is known by name only nobody says which is which: there
+    /// it is the agent's in its cluster, and everywhere as long as no other agent uses it.
+    fn scopes(&self, ip: IpAddr) -> Vec<Scope> {
+        match (self.cluster, &self.home.cluster) {
+            (None, Some(_)) => vec![self.home.cluster.clone(), None],
+            (Some(cluster), Some(_)) if !cluster.directory().is_node_ip(ip, self.times) => {
+                vec![self.home.cluster.clone()]
+            }
+            _ => vec![None],
+        }
     }
 }
 
@@ -65,9 +70,9 @@ pub fn learn(
     directory.hear(&owner.agent, times.start, times.end);
     directory.settle(&owner);
     let ends = Ends::of(rows)?;
-    let scopes: HashMap<IpAddr, Scope> =
-        ends.local.ips().map(|ip| (ip, around.scope(ip))).collect();
-    for (ip, scope) in &scopes {
+    let scopes: HashMap<IpAddr, Vec<Scope>> =
+        ends.local.ips().map(|ip| (ip, around.scopes(ip))).collect();
+    for (ip, scope) in scopes.iter().flat_map(|(ip, all)| all.iter().map(move |one| (ip, one))) {
         let is_taken = directory.claim((scope.clone(), *ip), &owner, times.start, times.end);
         full.addresses += u64::from(!is_taken);
     }
@@ -90,9 +95,10 @@ pub fn learn(
         let [process, container, deployment, workload_kind] =
             columns.each_ref().map(|column| column.get(row).map(Arc::from));
         let service = Service { process, container, deployment, workload_kind };
-        let scope = scopes.get(&ip).cloned().flatten();
-        full.services +=
-            u64::from(!directory.serve(((scope, ip), port, transport), service, times.end));
+        for scope in scopes.get(&ip).into_iter().flatten() {
+            let end = ((scope.clone(), ip), port, transport);
+            full.services += u64::from(!directory.serve(end, service.clone(), times.end));
+        }
     }
     Ok(full)
 }

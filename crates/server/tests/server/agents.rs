@@ -6,7 +6,7 @@ use weir_store::conformance::rows::{Row, row};
 use super::world::{START_MS, WINDOW_MS, World, batch, open_world};
 
 /// curl at 10.0.0.1 on host-a asks nginx at 10.0.0.2:80 on host-b.
-fn client_row(start_ms: i64) -> Row {
+pub fn client_row(start_ms: i64) -> Row {
     row(
         start_ms,
         json!({
@@ -16,7 +16,7 @@ fn client_row(start_ms: i64) -> Row {
     )
 }
 
-fn server_row(start_ms: i64) -> Row {
+pub fn server_row(start_ms: i64) -> Row {
     row(
         start_ms,
         json!({

@@ -30,8 +30,8 @@ pub fn meta(uid: &str, name: &str) -> Value {
 pub fn pod(uid: &str, name: &str, node: &str, ip: &str) -> Value {
     let mut meta = meta(uid, name);
     meta["labels"] = json!({"app": name, "tier": "web", "pod-template-hash": "5d8f"});
-    let owner = |kind: &str, name: &str, uid: &str| json!([{"kind": kind, "name": name, "uid": uid, "controller": true}]);
-    meta["ownerReferences"] = owner("ReplicaSet", &format!("{name}-5d8f"), &format!("rs-{name}"));
+    meta["ownerReferences"] = json!([{"kind": "ReplicaSet", "name": format!("{name}-5d8f"),
+        "uid": format!("rs-{name}"), "controller": true}]);
     json!({"metadata": meta, "spec": {"nodeName": node},
         "status": {"podIP": ip, "phase": "Running"}})
 }
@@ -248,15 +248,14 @@ async fn a_nodes_own_process_is_no_pod() {
     })
     .await;
     let at_8080 = |uid: Value, process: &str| {
-        let row = row(
+        row(
             START_MS,
             json!({
                 "direction": "incoming", "local_ip": "10.0.0.1", "local_port": 8080,
                 "local_host": "host-a", "local_pod_uid": uid, "local_process": process,
                 "remote_ip": "198.51.100.7", "remote_port": null, "bytes_sent": 5,
             }),
-        );
-        row
+        )
     };
     let rows = vec![at_8080(Value::Null, "kubelet"), at_8080(json!("uid-proxy"), "proxy")];
     world.feed(batch("a", 1, START_MS, rows)).await;

@@ -2,6 +2,7 @@
 
 mod access;
 mod agents;
+mod clocks;
 mod clusters;
 mod entities;
 mod ingest;
@@ -11,5 +12,7 @@ mod openapi;
 mod problems;
 mod questions;
 mod requests;
+mod tokens;
 mod ui;
+mod versions;
 mod world;

@@ -16,6 +16,8 @@ use weir_store::{Store, StoreStatus};
 use weir_store_parquet::ParquetStore;
 use weir_wire::{Batch, BatchHeader, CONTENT_TYPE};
 
+const LISTEN: std::net::SocketAddr =
+    std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 /// Start of the first window, a full hour.
 pub const START_MS: i64 = 1_700_002_800_000;
 pub const WINDOW_MS: i64 = 10_000;
@@ -25,7 +27,7 @@ pub struct World {
     pub server: Server,
     store: Arc<ParquetStore>,
     now_ms: Arc<AtomicI64>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 /// What came back.
@@ -63,20 +65,39 @@ impl World {
     /// A server that watches clusters once it is started.
     pub fn watching(auth: AuthMode, limits: Limits, clusters: Vec<ClusterOptions>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let options = weir_store_parquet::Options::new(dir.path().join("store"));
-        let store = Arc::new(ParquetStore::open(options).unwrap());
+        let options = Options { limits, clusters, ..Options::new(LISTEN, auth) };
+        Self::made(dir, options)
+    }
+
+    /// A server whose agents may have tokens of their own, which are in its folder `tokens`.
+    pub fn with_agent_tokens(auth: AuthMode) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("tokens")).unwrap();
+        let mut options = Options::new(LISTEN, auth);
+        options.agent_tokens.dir = Some(dir.path().join("tokens"));
+        Self::made(dir, options)
+    }
+
+    fn made(dir: tempfile::TempDir, options: Options) -> Self {
+        let store = weir_store_parquet::Options::new(dir.path().join("store"));
+        let store = Arc::new(ParquetStore::open(store).unwrap());
         let now_ms = Arc::new(AtomicI64::new(START_MS + WINDOW_MS));
-        let listen = "127.0.0.1:0".parse().unwrap();
-        let options = Options { limits, clusters, ..Options::new(listen, auth) };
         let (clock, shared) = (now_ms.clone(), store.clone());
         let clock = Arc::new(move || clock.load(Ordering::SeqCst));
         let server = Server::new(options, shared, clock, Vec::new()).unwrap();
-        Self { router: server.router(), server, store, now_ms, _dir: dir }
+        Self { router: server.router(), server, store, now_ms, dir }
     }
-
     /// The router, the server to be started, and what both live on.
     pub fn taken_apart(self) -> (Router, Server, Box<dyn std::any::Any>) {
-        (self.router, self.server, Box::new((self.store, self._dir)))
+        (self.router, self.server, Box::new((self.store, self.dir)))
+    }
+
+    pub fn tokens_dir(&self) -> std::path::PathBuf {
+        self.dir.path().join("tokens")
+    }
+
+    pub fn now(&self) -> i64 {
+        self.now_ms.load(Ordering::SeqCst)
     }
 
     pub fn set_now(&self, now_ms: i64) {
@@ -106,8 +127,20 @@ impl World {
     }
 
     pub async fn post_batch(&self, bytes: Vec<u8>) -> Reply {
-        let request = request("POST", "/api/v1/ingest").header(header::CONTENT_TYPE, CONTENT_TYPE);
-        self.send(request.body(Body::from(bytes)).unwrap()).await
+        self.post_with(bytes, &[]).await
+    }
+
+    /// A batch that is sent with headers of its own.
+    pub async fn post_with(&self, bytes: Vec<u8>, headers: &[(&str, String)]) -> Reply {
+        self.send(post(bytes, headers)).await
+    }
+
+    /// Stores a batch of an agent whose clock is ahead of the server's by so much, and stamped
+    /// everything with it.
+    pub async fn feed_ahead(&self, mut batch: Sent, ahead_ms: i64) -> Reply {
+        batch.stamp_ahead(ahead_ms);
+        let sent = ("weir-sent-unix-ms", (self.now() + ahead_ms).to_string());
+        self.post_with(batch.bytes(), &[sent]).await
     }
 
     /// Stores a batch that must be taken.
@@ -120,6 +153,14 @@ impl World {
 /// A request as a program on this host sends it.
 pub fn request(method: &str, path: &str) -> axum::http::request::Builder {
     Request::builder().method(method).uri(path).header(header::HOST, "127.0.0.1:9347")
+}
+
+pub fn post(bytes: Vec<u8>, headers: &[(&str, String)]) -> Request<Body> {
+    let mut request = request("POST", "/api/v1/ingest").header(header::CONTENT_TYPE, CONTENT_TYPE);
+    for (name, value) in headers {
+        request = request.header(*name, value);
+    }
+    request.body(Body::from(bytes)).unwrap()
 }
 
 /// What an agent sends.
@@ -160,6 +201,18 @@ pub fn batch_of(table: Table, agent: &str, sequence: u64, start_ms: i64, rows: V
 }
 
 impl Sent {
+    /// As an agent makes it whose clock is ahead by so much.
+    pub fn stamp_ahead(&mut self, ahead_ms: i64) {
+        let header = &mut self.header;
+        for time in [&mut header.from_ms, &mut header.to_ms, &mut header.created_unix_ms] {
+            *time += ahead_ms;
+        }
+        for row in &mut self.rows {
+            let time = row.get_mut(self.table.time_column()).unwrap();
+            *time = (time.as_i64().unwrap() + ahead_ms).into();
+        }
+    }
+
     pub fn losing(mut self, reason: &str, count: u64) -> Self {
         let (kind, component) = (LossKind::Lost, "probe_tcp".to_owned());
         self.header.losses.push(Loss { kind, component, reason: reason.to_owned(), count });
