@@ -274,9 +274,9 @@ impl Rows {
         values
     }
 
-    /// The rows in which a text column has this value.
+    /// The rows in which a text column has this value; "" is absent.
     pub fn with(&self, column: &str, value: &str) -> Rows {
-        let rows = self.0.iter().filter(|row| row[column].as_str() == Some(value));
+        let rows = self.0.iter().filter(|row| row[column].as_str().unwrap_or("") == value);
         Rows(rows.cloned().collect())
     }
 

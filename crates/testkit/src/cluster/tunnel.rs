@@ -30,12 +30,12 @@ impl Tunnel {
         let is_over = Arc::new(AtomicBool::new(false));
         let (taking, is_closed) = (listener.try_clone()?, is_over.clone());
         let thread = std::thread::spawn(move || {
-            for near in taking.incoming().flatten() {
+            for near in taking.incoming() {
                 if is_closed.load(Ordering::Relaxed) {
                     return;
                 }
                 // A server that is away is the client's to notice.
-                if let Ok(far) = TcpStream::connect(to) {
+                if let (Ok(near), Ok(far)) = (near, TcpStream::connect(to)) {
                     drop(pass(near, far));
                 }
             }
