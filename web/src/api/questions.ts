@@ -5,6 +5,7 @@ import type { Layer } from '../domain/layer';
 import { getJson, type Params } from './client';
 import type {
   ConnectionsAnswer,
+  EntityDetails,
   FacetsAnswer,
   FlowsAnswer,
   MapAnswer,
@@ -120,6 +121,11 @@ export interface ConnectionsOptions {
 export function fetchConnections(scope: Scope, options: ConnectionsOptions, signal?: AbortSignal) {
   const params = { ...scopeParams(scope), ...options, metrics: options.metrics.join(',') };
   return getJson<ConnectionsAnswer>('/connections', params, signal);
+}
+
+/** What is known of one entity, by `kind:id`. */
+export function fetchEntity(entity: string, signal?: AbortSignal) {
+  return getJson<EntityDetails>('/entity', { entity }, signal);
 }
 
 export function fetchStatus(signal?: AbortSignal) {

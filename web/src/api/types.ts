@@ -18,6 +18,7 @@ export type MapAnswer = Schemas['Map'];
 /** A single row of what a page lists: a flow, or a request. */
 export type FlowRow = Schemas['FlowRow'] | Schemas['RequestRow'];
 export type FlowsAnswer = Schemas['Flows'] | Schemas['Requests'];
+export type EntityDetails = Schemas['EntityDetails'];
 export type ConnectionRow = Schemas['Connection'];
 export type ConnectionsAnswer = Schemas['Connections'];
 export type AgentStatus = Schemas['Agent'];

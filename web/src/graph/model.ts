@@ -7,7 +7,13 @@ export type Metrics = Readonly<Record<string, number | null | undefined>>;
 
 /** The shape of `GET /map`, as far as drawing it is concerned. */
 export interface MapAnswer {
-  nodes: readonly { key: string; entity: Entity; metrics: Metrics; group?: string | null }[];
+  nodes: readonly {
+    key: string;
+    entity: Entity;
+    metrics: Metrics;
+    group?: string | null;
+    provider?: string | null;
+  }[];
   /** Both ends as node keys. */
   edges: readonly { client: string; server: string; metrics: Metrics }[];
   groups: readonly { id: string; name: string }[];
@@ -21,6 +27,8 @@ export interface MapNode {
   entity: Entity;
   metrics: Metrics;
   group: string | null;
+  /** The cloud that a host runs in. */
+  provider: string | null;
   side: Side;
   /** What its size follows: bytes that arrived at L4; its requests, or queries, otherwise. */
   inbound: number;
@@ -93,13 +101,14 @@ function amounts({ metric, isTwoWay }: Volume, metrics: Metrics): Amounts {
  */
 export function buildModel(answer: MapAnswer, layer: Layer = 'l4'): MapModel {
   const volume = volumes[layer];
-  const nodes = answer.nodes.map(({ key, entity, metrics, group }): MapNode => {
+  const nodes = answer.nodes.map(({ key, entity, metrics, group, provider }): MapNode => {
     const { sent, received } = amounts(volume, metrics);
     return {
       key,
       entity,
       metrics,
       group: group ?? null,
+      provider: provider ?? null,
       side: 'inside',
       inbound: volume.isTwoWay ? received : sent,
       traffic: sent + received,

@@ -1,5 +1,6 @@
 // What is to be drawn: each node and line with its size and interval, before any colour. Pure.
 import { entityQualifier, type EntityKind } from '../domain/entity';
+import { providerOf, type Provider } from '../domain/provider';
 import { stepOf, type Bounds, type Step } from './intervals';
 import { isIslands } from './layout/layout';
 import type { Positions } from './layout/types';
@@ -23,6 +24,7 @@ export interface SceneNode {
   radius: number;
   shape: Shape;
   kind: EntityKind;
+  provider: Provider | null;
   label: string;
   qualifier: string | null;
   step: Step;
@@ -103,6 +105,7 @@ export function buildScene(
     radius: radius(node.inbound),
     shape: shapes[node.entity.kind],
     kind: node.entity.kind,
+    provider: providerOf(node.entity, node.provider),
     label: node.entity.name,
     qualifier: places.size > 1 ? entityQualifier(node.entity) : null,
     step: stepOf(node.metrics[fill.metric], fill.bounds),

@@ -17,6 +17,7 @@ import { Link } from '@tanstack/react-router';
 import { useState, type MouseEvent } from 'react';
 import { encodeDetails } from '../domain/details';
 import { entityQualifier, kindLabels, type Entity, type EntityKind } from '../domain/entity';
+import { providerMark, providerName, providerOf, type Provider } from '../domain/provider';
 import classes from './EntityLabel.module.css';
 
 const icons: Record<EntityKind, Icon> = {
@@ -29,13 +30,47 @@ const icons: Record<EntityKind, Icon> = {
   external_group: IconWorldShare,
 };
 
-export function EntityIcon({ kind, size = 14 }: { kind: EntityKind; size?: number }) {
+interface EntityIconProps {
+  kind: EntityKind;
+  /** The cloud that a host runs in. */
+  provider?: string | null | undefined;
+  size?: number;
+}
+
+export function EntityIcon({ kind, provider, size = 14 }: EntityIconProps) {
+  const cloud = providerOf({ kind }, provider);
+  if (cloud) return <ProviderIcon provider={cloud} size={size} />;
   const Glyph = icons[kind];
   return <Glyph size={size} stroke={1.6} aria-label={kindLabels[kind]} className={classes.icon} />;
 }
 
+function ProviderIcon({ provider, size }: { provider: Provider; size: number }) {
+  const title = `Host in ${providerName(provider)}`;
+  return (
+    <svg
+      className={classes.icon}
+      width={size}
+      height={size}
+      viewBox="0 0 24 24"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth={1.7}
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      role="img"
+      aria-label={title}
+      data-provider={provider}
+    >
+      <title>{title}</title>
+      <path d={providerMark(provider)} />
+    </svg>
+  );
+}
+
 export interface EntityLabelProps {
   entity: Entity;
+  /** The cloud that a host runs in, where the asker knows it. */
+  provider?: string | null | undefined;
   /** A link to the entity's details, unless it already stands inside a control. */
   link?: boolean;
   strong?: boolean;
@@ -45,6 +80,7 @@ export interface EntityLabelProps {
 
 export function EntityLabel({
   entity,
+  provider,
   link = true,
   strong = false,
   qualified = true,
@@ -57,7 +93,7 @@ export function EntityLabel({
       className={classes.label}
       title={`${kind} ${entity.name}${qualifier ? ` · ${qualifier}` : ''}`}
     >
-      <EntityIcon kind={entity.kind} />
+      <EntityIcon kind={entity.kind} provider={provider} />
       {link ? <EntityLink entity={entity}>{name}</EntityLink> : name}
       {qualified && qualifier && <span className={classes.qualifier}>{qualifier}</span>}
       {link && <CopyButton text={entity.name} />}

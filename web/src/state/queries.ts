@@ -143,6 +143,16 @@ export function useConnections(
   });
 }
 
+/** What is known of one entity, by `kind:id`. */
+export function useEntity(entity: string, enabled: boolean) {
+  return useQuery({
+    queryKey: ['weir', 'entity', entity],
+    queryFn: ({ signal }) => questions.fetchEntity(entity, signal),
+    enabled,
+    staleTime: 60_000,
+  });
+}
+
 export function useStatus() {
   return useQuery({
     queryKey: ['weir', 'status'],

@@ -1,5 +1,6 @@
 // The small pictures inside nodes, as one strip of white shapes that the node program tints.
 import type { EntityKind } from '../../domain/entity';
+import { providerMark, providers, type Provider } from '../../domain/provider';
 
 /** Paths on a grid of 24, drawn as strokes. */
 const strokes: Record<EntityKind, string> = {
@@ -15,13 +16,15 @@ const strokes: Record<EntityKind, string> = {
 };
 
 const order = Object.keys(strokes) as EntityKind[];
+const drawn = [...Object.values(strokes), ...providers.map(providerMark)];
 
 export const glyphSize = 64;
 /** A power of two wide, so that WebGL 1 can make mipmaps of it. */
 export const glyphCells = 16;
 
-export function glyphIndex(kind: EntityKind): number {
-  return order.indexOf(kind);
+/** A host in a cloud has that cloud's mark. */
+export function glyphIndex(kind: EntityKind, provider: Provider | null): number {
+  return provider === null ? order.indexOf(kind) : order.length + providers.indexOf(provider);
 }
 
 export function drawGlyphs(): HTMLCanvasElement {
@@ -35,10 +38,10 @@ export function drawGlyphs(): HTMLCanvasElement {
   context.lineJoin = 'round';
   context.lineWidth = 1.9;
   const margin = 4;
-  order.forEach((kind, i) => {
+  drawn.forEach((path, i) => {
     const scale = (glyphSize - 2 * margin) / 24;
     context.setTransform(scale, 0, 0, scale, i * glyphSize + margin, margin);
-    context.stroke(new Path2D(strokes[kind]));
+    context.stroke(new Path2D(path));
   });
   return canvas;
 }

@@ -44,7 +44,7 @@ export function nodeDisplay(
     halo: isSelected ? withAlpha(theme.accent, 1) : clear,
     shape: shapeNumbers[node.shape],
     step: node.step ?? -1,
-    glyph: glyphIndex(node.kind),
+    glyph: glyphIndex(node.kind, node.provider),
   };
 }
 

@@ -2,8 +2,11 @@
 import { IconArrowNarrowRight } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import type { Details } from '../../domain/details';
-import { kindLabels, type Entity } from '../../domain/entity';
+import type { EntityDetails } from '../../api/types';
+import { entityKey, kindLabels, type Entity } from '../../domain/entity';
+import { providerName } from '../../domain/provider';
 import { EntityIcon, EntityLabel } from '../../parts/EntityLabel';
+import { useEntity } from '../../state/queries';
 import { entityOfRef } from './question';
 import classes from './details.module.css';
 
@@ -47,20 +50,38 @@ function kindOf(entity: Entity): string {
 }
 
 function Single({ entity }: { entity: Entity }) {
+  const isHost = entity.kind === 'host';
+  const known = useEntity(entityKey(entity), isHost).data;
+  const machine = known?.machine;
   return (
     <div className={classes.single}>
       <span className={classes.badge}>
-        <EntityIcon kind={entity.kind} size={18} />
+        <EntityIcon kind={entity.kind} provider={machine?.provider} size={22} />
       </span>
       <div className={classes.end}>
         <span className={classes.role}>{kindOf(entity)}</span>
         <h2 className={classes.name}>{entity.name}</h2>
-        {entity.host && entity.kind !== 'host' && (
+        {isHost && known && <HostPlace known={known} />}
+        {entity.host && !isHost && (
           <span className={classes.where}>
             on <EntityLabel entity={{ kind: 'host', id: entity.host, name: entity.host }} />
           </span>
         )}
       </div>
     </div>
+  );
+}
+
+/** Where a host's machine is, as its cloud says; nothing of one that is in none. */
+function HostPlace({ known }: { known: EntityDetails }) {
+  const { machine, zone, region } = known;
+  const provider = machine?.provider && providerName(machine.provider);
+  const facts = [provider, machine?.instance_type, zone ?? region, machine?.instance];
+  const text = facts.filter(Boolean).join(' · ');
+  if (!text) return null;
+  return (
+    <span className={classes.where} data-place title={text}>
+      {text}
+    </span>
   );
 }

@@ -1,5 +1,6 @@
 // The card beside what the pointer is on: who it is, and its metrics.
 import { IconArrowNarrowRight } from '@tabler/icons-react';
+import { providerName } from '../../domain/provider';
 import type { Pointed } from '../../graph/emphasis';
 import type { MapModel } from '../../graph/model';
 import { EntityLabel } from '../../parts/EntityLabel';
@@ -50,11 +51,12 @@ function nodeContent(model: MapModel, key: string, fill: string) {
   return (
     <>
       <header>
-        <EntityLabel entity={node.entity} link={false} strong />
+        <EntityLabel entity={node.entity} provider={node.provider} link={false} strong />
       </header>
       <MetricRows metrics={node.metrics} fill={fill} />
       <footer>
         {node.in.length} in · {node.out.length} out
+        {node.provider && ` · ${providerName(node.provider)}`}
       </footer>
     </>
   );
@@ -68,9 +70,9 @@ function edgeContent(model: MapModel, key: string, fill: string) {
   return (
     <>
       <header>
-        <EntityLabel entity={client.entity} link={false} strong />
+        <EntityLabel entity={client.entity} provider={client.provider} link={false} strong />
         <IconArrowNarrowRight size={14} aria-label="calls" />
-        <EntityLabel entity={server.entity} link={false} strong />
+        <EntityLabel entity={server.entity} provider={server.provider} link={false} strong />
       </header>
       <MetricRows metrics={edge.metrics} fill={fill} />
     </>

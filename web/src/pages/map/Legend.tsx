@@ -1,8 +1,9 @@
 // What sizes, widths and shapes mean, with the figures at both ends of each scale.
 import { kindLabels, type EntityKind } from '../../domain/entity';
 import { formatMetric } from '../../domain/metrics';
-import type { MapModel } from '../../graph/model';
-import { hasTwoLines, type Scene } from '../../graph/scene';
+import { providerName } from '../../domain/provider';
+import { compareKeys, type MapModel } from '../../graph/model';
+import { hasTwoLines, type Scene, type SceneNode } from '../../graph/scene';
 import type { LogScale } from '../../graph/scale';
 import { EntityIcon } from '../../parts/EntityLabel';
 import classes from './FillPanel.module.css';
@@ -15,7 +16,7 @@ const words: Record<string, { size: string; width: string; none: string }> = {
 };
 
 export function Legend({ scene, model }: { scene: Scene; model: MapModel }) {
-  const kinds = [...new Set(scene.nodes.map((node) => node.kind))].sort();
+  const marks = marksOf(scene);
   const isTwice = hasTwoLines(model);
   const { metric } = model.volume;
   const { size = '', width = '', none = '' } = words[metric] ?? {};
@@ -38,15 +39,26 @@ export function Legend({ scene, model }: { scene: Scene; model: MapModel }) {
         {isTwice ? '; the line without one is what came back.' : '.'}
       </p>
       <ul className={classes.kinds}>
-        {kinds.map((kind) => (
-          <li key={kind}>
-            <ShapeMark kind={kind} />
-            {kindNames[kind] ?? kindLabels[kind]}
+        {marks.map(({ kind, provider }) => (
+          <li key={provider ?? kind}>
+            <ShapeMark kind={kind} provider={provider} />
+            {provider ? `Host in ${providerName(provider)}` : (kindNames[kind] ?? kindLabels[kind])}
           </li>
         ))}
       </ul>
     </section>
   );
+}
+
+type Mark = Pick<SceneNode, 'kind' | 'provider'>;
+
+/** The marks that are on the map, each once. */
+function marksOf(scene: Scene): Mark[] {
+  const marks = new Map<string, Mark>();
+  for (const { kind, provider } of scene.nodes) {
+    marks.set(`${kind} ${provider ?? ''}`, { kind, provider });
+  }
+  return [...marks].sort(([a], [b]) => compareKeys(a, b)).map(([, mark]) => mark);
 }
 
 const kindNames: Partial<Record<EntityKind, string>> = {
@@ -79,7 +91,7 @@ const outlines: Record<'circle' | 'square' | 'hexagon', string> = {
   hexagon: 'M12 1.5l9.5 5.3v10.4l-9.5 5.3l-9.5-5.3v-10.4z',
 };
 
-function ShapeMark({ kind }: { kind: EntityKind }) {
+function ShapeMark({ kind, provider }: Mark) {
   const isOutside = kind === 'external' || kind === 'external_group';
   const isBox = kind === 'host' || kind === 'workload';
   return (
@@ -87,7 +99,7 @@ function ShapeMark({ kind }: { kind: EntityKind }) {
       <svg width="24" height="24" viewBox="0 0 24 24" aria-hidden>
         <path d={outlines[isOutside ? 'hexagon' : isBox ? 'square' : 'circle']} />
       </svg>
-      <EntityIcon kind={kind} size={12} />
+      <EntityIcon kind={kind} provider={provider} size={12} />
     </span>
   );
 }

@@ -194,14 +194,14 @@ function RowContent({ row, model, fill, bounds, onMenu }: NodeListProps & { row:
       <StepMark step={stepOf(value, bounds)} size={14} />
       {row.kind === 'node' ? (
         <span className={classes.names}>
-          <EntityLabel entity={row.node.entity} link={false} />
+          <EntityLabel entity={row.node.entity} provider={row.node.provider} link={false} />
         </span>
       ) : (
         <span className={classes.ends}>
-          <EntityLabel entity={row.client.entity} link={false} />
+          <EntityLabel entity={row.client.entity} provider={row.client.provider} link={false} />
           <span className={classes.to}>
             <IconArrowNarrowRight size={13} aria-label="calls" />
-            <EntityLabel entity={row.server.entity} link={false} />
+            <EntityLabel entity={row.server.entity} provider={row.server.provider} link={false} />
           </span>
         </span>
       )}
