@@ -38,7 +38,7 @@ mod window_sink;
 pub use agent::{Agent, AgentError, AgentHandle};
 pub use capabilities::{CapabilityError, KEPT_CAPABILITIES, capabilities_of, drop_capabilities};
 pub use cloud::CloudOptions;
-pub use http::HttpTransport;
+pub use http::{Credential, HttpTransport};
 pub use lookups::LookupLimits;
 pub use options::{AgentLimits, AgentOptions, OptionsError};
 pub use requests::{ContainerNames, RequestLimits};

@@ -20,13 +20,16 @@ use crate::transport::{Transport, TransportError};
 
 /// How long a stopping agent goes on sending what waits; the rest stays on disk.
 const STOP_SEND_MAX: Duration = Duration::from_secs(5);
-/// Repeated failures are logged this often.
+/// Repeated failures are logged this often; what only a person can put right, less often.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
+const LOG_REFUSED_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// What the two threads share.
 pub struct Outbox {
     inner: Mutex<Inner>,
     changed: Condvar,
+    /// What the server refused for good last, and when that was logged.
+    last_refusal: Mutex<Option<(Instant, String)>>,
     losses: Arc<Losses>,
     counters: Arc<Counters>,
 }
@@ -42,6 +45,7 @@ impl Outbox {
         let outbox = Self {
             inner: Mutex::new(Inner { spool, sealed: None }),
             changed: Condvar::new(),
+            last_refusal: Mutex::default(),
             losses,
             counters,
         };
@@ -121,7 +125,10 @@ impl Outbox {
 
     fn rejected(&self, next: &Next, detail: String) {
         let sequence = next.sequence;
-        tracing::error!(sequence, rows = next.rows, detail, "the server refused a batch for good");
+        if self.is_news(&detail) {
+            let rows = next.rows;
+            tracing::error!(sequence, rows, detail, "the server refused a batch for good");
+        }
         let mut inner = self.lock();
         inner.spool.set_aside(sequence);
         self.note_size(&inner);
@@ -129,6 +136,19 @@ impl Outbox {
         self.counters.batches_rejected.fetch_add(1, Relaxed);
         self.counters.set_error(Some(detail));
         self.losses.add(LossKind::Lost, "transport", "rejected", next.rows);
+    }
+
+    /// Whether a refusal is another one than the last, so that a server which does not know one of
+    /// the tables does not fill the log.
+    fn is_news(&self, detail: &str) -> bool {
+        let mut last = self.last_refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = last.as_ref().is_none_or(|(logged, known)| {
+            known != detail || logged.elapsed() >= LOG_REFUSED_INTERVAL
+        });
+        if is_news {
+            *last = Some((Instant::now(), detail.to_owned()));
+        }
+        is_news
     }
 
     /// The oldest batch as soon as there is one; `None` when there will be none.
@@ -199,7 +219,7 @@ impl Outbox {
 #[derive(Default)]
 struct Trouble {
     since: Option<Instant>,
-    logged: Option<Instant>,
+    logged: Option<(Instant, String)>,
     failures: u64,
 }
 
@@ -207,11 +227,32 @@ impl Trouble {
     fn log(&mut self, err: &TransportError) {
         self.failures += 1;
         self.since.get_or_insert_with(Instant::now);
-        if self.logged.is_none_or(|logged| logged.elapsed() >= LOG_INTERVAL) {
-            self.logged = Some(Instant::now());
-            let failures = self.failures;
+        if !self.is_due(err, Instant::now()) {
+            return;
+        }
+        let failures = self.failures;
+        if matches!(err, TransportError::Unauthorized { .. }) {
+            tracing::error!(%err, "the server does not accept the token, batches wait in the spool");
+        } else {
             tracing::warn!(%err, failures, "cannot send, batches wait in the spool");
         }
+    }
+
+    /// Whether a failure is to be logged: the first of its kind, and later ones from time to time.
+    fn is_due(&mut self, err: &TransportError, now: Instant) -> bool {
+        let text = err.to_string();
+        let is_refused = matches!(err, TransportError::Unauthorized { .. });
+        let is_due = self.logged.as_ref().is_none_or(|(at, logged)| {
+            let since = now.duration_since(*at);
+            match is_refused {
+                true => *logged != text || since >= LOG_REFUSED_INTERVAL,
+                false => since >= LOG_INTERVAL,
+            }
+        });
+        if is_due {
+            self.logged = Some((now, text));
+        }
+        is_due
     }
 
     fn over(&mut self) {
@@ -220,5 +261,31 @@ impl Trouble {
             tracing::info!(failures = self.failures, seconds, "sending works again");
         }
         *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_is_refused_is_logged_once() {
+        let mut trouble = Trouble::default();
+        let start = Instant::now();
+        let mut is_due = |detail: &str, seconds| {
+            let err = TransportError::Unauthorized { detail: detail.to_owned() };
+            trouble.is_due(&err, start + Duration::from_secs(seconds))
+        };
+        assert!(is_due("token 1a2b expired", 0));
+        assert!(!is_due("token 1a2b expired", 61) && !is_due("token 1a2b expired", 3_599));
+        assert!(is_due("token 1a2b was revoked", 3_599), "another reason");
+        assert!(is_due("token 1a2b was revoked", 7_200), "so that rotated logs have it as well");
+        let away = |trouble: &mut Trouble, seconds| {
+            let err = TransportError::Unavailable { detail: "refused".into(), retry_after: None };
+            trouble.is_due(&err, start + Duration::from_secs(seconds))
+        };
+        let mut trouble = Trouble::default();
+        let due = [0, 59, 60, 61].map(|seconds| away(&mut trouble, seconds));
+        assert_eq!(due, [true, false, true, false]);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::{Script, Server, lock, options, record, wait_for};
-use weir_agent::{Agent, AgentHandle, HttpTransport, Transport, TransportError};
+use weir_agent::{Agent, AgentHandle, Credential, HttpTransport, Transport, TransportError};
 use weir_model::Role;
 use weir_wire::{Limits, decode};
 
@@ -179,7 +179,7 @@ fn http_carries_batches_and_honours_what_the_server_asks() {
         "503 Service Unavailable\r\n",
         "401 Unauthorized\r\n",
     ]);
-    let transport = HttpTransport::new(&address, Some("s3cret".to_owned()));
+    let transport = HttpTransport::new(&address, Credential::Token("s3cret".to_owned()), None);
     let agent = Agent::new(options(dir.path()), Script::default(), Arc::new(transport));
     let agent = agent.start().expect("started");
     let began =
@@ -206,7 +206,8 @@ fn http_carries_batches_and_honours_what_the_server_asks() {
 fn http_says_what_went_wrong() {
     let nobody = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("address");
     let url = format!("http://{nobody}");
-    let err = HttpTransport::new(&url, None).send(b"x").expect_err("nobody listens");
+    let err =
+        HttpTransport::new(&url, Credential::Nothing, None).send(b"x").expect_err("nobody listens");
     assert!(matches!(err, TransportError::Unavailable { .. }), "{err}");
     assert!(err.to_string().contains("/api/v1/ingest"), "{err}");
 }

@@ -145,10 +145,39 @@ pub fn command() -> Command {
                 .about("Print the effective configuration and where each value came from")
                 .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("print JSON")),
         )
-        .subcommand(with_keys(
-            "token",
-            Command::new("token").about("Make a new token; the old one stops working"),
-        ))
+        .subcommand(token())
+}
+
+fn token() -> Command {
+    let value = |name: &'static str, value_name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value_name).help(help)
+    };
+    let part = |name: &'static str, about: &'static str| {
+        with_keys("token", Command::new(name).about(about))
+    };
+    part(
+        "token",
+        "Make a new token; the old one stops working. Or: tokens with which agents can only send",
+    )
+    .args_conflicts_with_subcommands(true)
+    .subcommand(
+        part("create", "Make a token with which agents can send, and show it this once")
+            .arg(value("cluster", "NAME", "cluster that whatever comes with it belongs to"))
+            .arg(value(
+                "expires",
+                "DURATION",
+                "how long it is good, such as 90d (default: for ever)",
+            ))
+            .arg(value("note", "TEXT", "what it is for")),
+    )
+    .subcommand(part("list", "List these tokens and how they are used").arg(
+        Arg::new("json").long("json").action(ArgAction::SetTrue).help("one JSON object a line"),
+    ))
+    .subcommand(
+        part("revoke", "End a token; a running server refuses it at once").arg(
+            Arg::new("id").value_name("ID").required(true).help("as `weir token list` shows it"),
+        ),
+    )
 }
 
 #[cfg(test)]

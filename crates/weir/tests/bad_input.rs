@@ -52,6 +52,10 @@ fn usage_and_configuration() {
     let server = ["server", "--listen", "127.0.0.1:0", "--data-dir", text(&data)];
     let file = text(&file);
     refused(&[&server[..], &["--server-token-file", file]].concat(), &[], &[file, "openssl rand"]);
+    let files = [&server[..], &["--agent-token-files", "east"]].concat();
+    refused(&files, &[], &["\"east\"", "CLUSTER=PATH"]);
+    let files = [&server[..], &["--agent-token-files", "east=/nonexistent/token"]].concat();
+    refused(&files, &[], &["/nonexistent/token"]);
     refused(&["token"], &[("WEIR_SERVER_TOKEN_FILE", file)], &[file, "restart server and agents"]);
 }
 

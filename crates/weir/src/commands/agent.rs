@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use weir_agent::{Agent, HttpTransport};
+use weir_agent::{Agent, Credential, HttpTransport};
 
 use super::{running, watching};
 use crate::config::Config;
@@ -22,11 +22,12 @@ pub fn run(config: &Config) -> Result<ExitCode> {
             "agent.server = {server:?}: expected http://HOST:PORT or https://HOST:PORT"
         )));
     }
-    let token = token(config)?;
+    let credential = credential(config)?;
     running::private_folder(&config.data_dir())?;
     let collector = watching::start_probes(config)?;
 
-    let transport = Arc::new(HttpTransport::new(server, token));
+    let cluster = config.text("agent.cluster").map(str::to_owned);
+    let transport = Arc::new(HttpTransport::new(server, credential, cluster));
     let agent = Agent::new(watching::options(config)?, collector, transport);
     running::runtime()?.block_on(async {
         let handle = agent.start().map_err(usage)?;
@@ -37,12 +38,14 @@ pub fn run(config: &Config) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn token(config: &Config) -> Result<Option<String>> {
+/// A file is read again for each batch, so it only has to be there now for a mistake to be said.
+fn credential(config: &Config) -> Result<Credential> {
     if let Some(path) = config.path("agent.token_file") {
-        let text = std::fs::read_to_string(&path)
+        std::fs::read_to_string(&path)
             .with_context(|| format!("cannot read agent.token_file {}", path.display()))
             .map_err(usage)?;
-        return Ok(Some(text.trim().to_owned()));
+        return Ok(Credential::TokenFile(path));
     }
-    Ok(std::env::var("WEIR_TOKEN").ok().filter(|token| !token.is_empty()))
+    let token = std::env::var("WEIR_TOKEN").ok().filter(|token| !token.is_empty());
+    Ok(token.map_or(Credential::Nothing, Credential::Token))
 }

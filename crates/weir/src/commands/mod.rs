@@ -36,7 +36,10 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode> {
         "server" => server::run(&load_config(name, matches)?),
         "check" => check::run(&load_config(name, matches)?, matches.get_flag("json")),
         "config" => config::run(&load_config(name, matches)?, matches.get_flag("json")),
-        "token" => token::run(&load_config(name, matches)?),
+        "token" => {
+            let part = matches.subcommand().map_or(matches, |(_, part)| part);
+            token::run(&load_config(name, part)?, matches)
+        }
         asked => ask::run(asked, matches),
     }
 }

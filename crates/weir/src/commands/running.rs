@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
-use weir_server::auth;
+use weir_server::auth::{self, AgentTokenFile, AgentTokenSources};
 use weir_server::{AuthMode, Clock, ClusterAccess, ClusterOptions, Limits, Options};
 use weir_store_parquet::ParquetStore;
 
@@ -95,7 +95,25 @@ pub fn server_options(config: &Config, listen: SocketAddr) -> Result<Options> {
         config.bytes("server.ingest_bytes_max").try_into().unwrap_or(usize::MAX);
     let window = config.duration("agent.window");
     let clusters = watched_cluster(config)?.into_iter().collect();
-    Ok(Options { window, limits, clusters, ..Options::new(listen, auth) })
+    let agent_tokens = agent_tokens(config)?;
+    Ok(Options { window, limits, clusters, agent_tokens, ..Options::new(listen, auth) })
+}
+
+/// Where tokens of agents are: what `weir token` made, and files of the operator's.
+fn agent_tokens(config: &Config) -> Result<AgentTokenSources> {
+    let entries = config.text("server.agent_token_files").unwrap_or_default().split(',');
+    let entries = entries.map(str::trim).filter(|entry| !entry.is_empty());
+    let file = |entry: &str| match entry.split_once('=') {
+        Some((cluster, path)) if !cluster.is_empty() && !path.is_empty() => {
+            Ok(AgentTokenFile { cluster: Some(cluster.to_owned()), path: path.into() })
+        }
+        _ => Err(usage(anyhow::anyhow!(
+            "server.agent_token_files: {entry:?}: expected CLUSTER=PATH, several with commas \
+             between them"
+        ))),
+    };
+    let files = entries.map(file).collect::<Result<Vec<_>>>()?;
+    Ok(AgentTokenSources { dir: Some(config.data_dir()), files })
 }
 
 /// The cluster to watch: the configured one, else the one that this program is a Pod of.

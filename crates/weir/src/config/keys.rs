@@ -103,6 +103,16 @@ pub const KEYS: &[Key] = &[
          needed, and kept as a hash in the data folder",
     ),
     key(
+        "server.agent_token_files",
+        "agent-token-files",
+        Kind::Text,
+        None,
+        SERVER,
+        "files of tokens with which agents can send and nothing else, as CLUSTER=PATH, several with \
+         commas between them; what comes with such a token belongs to its cluster. They are read \
+         again when they change, and add to those that `weir token create` makes",
+    ),
+    key(
         "server.ingest_bytes_max",
         "ingest-bytes-max",
         Kind::Bytes { min: MIB, max: GIB },
@@ -182,7 +192,8 @@ pub const KEYS: &[Key] = &[
         Kind::Path,
         None,
         AGENT,
-        "file that holds the token which the server asks for",
+        "file that holds the token which the server asks for, the operator's or one that \
+         `weir token create` made; read again for each batch",
     ),
     key(
         "agent.host",
