@@ -239,12 +239,14 @@ fn split(segments: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 fn fold<'a>(segment: &'a str, scratch: &'a mut String) -> &'a str {
-    if segment.contains('/') {
+    let Some(end) = memchr::memchr2(b'/', b';', segment.as_bytes()) else {
+        return segment::fold(segment, scratch);
+    };
+    if segment[end..].contains('/') {
         return REST;
     }
     // Parameters of a segment (`;jsessionid=..`) are values, as a query's are.
-    let segment = segment.split(';').next().unwrap_or_default();
-    segment::fold(segment, scratch)
+    segment::fold(&segment[..end], scratch)
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ pub fn fold<'a>(segment: &'a str, scratch: &'a mut String) -> &'a str {
     if segment.len() < TOKEN_BYTES_MIN && segment.bytes().all(|b| b.is_ascii_lowercase()) {
         return if is_hash(segment.as_bytes()) { ID } else { segment };
     }
-    if is_id(segment) {
+    let is_number = !segment.is_empty() && is_digits(segment.as_bytes());
+    if is_number || is_id(segment) {
         return ID;
     }
     scratch.clear();
