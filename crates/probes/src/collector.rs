@@ -118,7 +118,10 @@ impl Collector {
         }
         let nat = Self::start_nat(&options);
         let tcp = TcpProbe::start(&options, nat.as_ref())?;
-        let (udp, payload) = (Self::start_udp(&options)?, Self::start_payload(&options));
+        let (mut udp, payload) = (Self::start_udp(&options)?, Self::start_payload(&options));
+        if let (Some((udp, _)), Some(payload)) = (&mut udp, &payload) {
+            udp.run_behind(&payload.next_programs())?;
+        }
         Ok(Self { nat, tcp, udp, payload })
     }
 
@@ -373,6 +376,49 @@ mod tests {
         // Capabilities are a thread's own.
         let is_seen = thread::scope(|scope| scope.spawn(work).join().expect("no panic"));
         assert!(is_seen, "the connection is not told");
+    }
+
+    #[test]
+    fn a_datagram_counts_once_beside_the_reading_of_payload() {
+        if missing("a_datagram_counts_once_beside_the_reading_of_payload", &NEEDS) {
+            return;
+        }
+        let payload = PayloadOptions { is_on: true, tls: false, ..PayloadOptions::default() };
+        let options = Options { payload, ..Options::default() };
+        let mut collector = Collector::start(options).expect("the probes start");
+        assert!(collector.reads_payload());
+        let server = UdpSocket::bind("127.0.0.1:0").expect("a server binds");
+        let address = server.local_addr().expect("an address");
+        let client = UdpSocket::bind("127.0.0.1:0").expect("a client binds");
+        client.connect(address).expect("a client connects");
+        for _ in 0..3 {
+            client.send(&[1; 100]).expect("a client sends");
+            server.recv(&mut [0; 200]).expect("a server receives");
+        }
+        let mut counted = Vec::new();
+        let mut sink = Counted { port: address.port(), counted: &mut counted };
+        collector.drain(&mut sink).expect("the probes are drained");
+        counted.sort_unstable();
+        assert_eq!(counted, [(false, 3, 300), (true, 3, 300)], "at both ends");
+    }
+
+    /// The conversations of a server's port: whether it is the server's end, packets and bytes.
+    struct Counted<'a> {
+        port: u16,
+        counted: &'a mut Vec<(bool, u64, u64)>,
+    }
+
+    impl Sink for Counted<'_> {
+        fn l4(&mut self, record: L4Record) {
+            let counters = record.counters;
+            let packets = counters.packets_sent + counters.packets_received;
+            let bytes = counters.bytes_sent + counters.bytes_received;
+            if [record.local.port, record.remote.port].contains(&self.port) {
+                self.counted.push((record.local.port == self.port, packets, bytes));
+            }
+        }
+
+        fn listen(&mut self, _: ListenRecord) {}
     }
 
     #[test]

@@ -347,6 +347,19 @@ impl PayloadProbe {
         &self.refusals
     }
 
+    /// Where a program of another probe is put that a tracepoint's own program is to go on with, by
+    /// the section of both.
+    pub(crate) fn next_programs(&self) -> Vec<(&'static str, &dyn MapCore)> {
+        if self.hook_set != HookSet::Calls {
+            return Vec::new();
+        }
+        let maps = &self.skel.maps;
+        vec![
+            ("tp_btf/sock_send_length", &maps.next_of_send as &dyn MapCore),
+            ("tp_btf/sock_recv_length", &maps.next_of_receive),
+        ]
+    }
+
     /// The hooks in use.
     pub(crate) fn hook_set(&self) -> HookSet {
         self.hook_set

@@ -27,7 +27,8 @@ pub(crate) struct Pairs {
     is_on: bool,
     open: HashMap<u64, (Endpoint, Endpoint)>,
     by_ends: HashMap<(Endpoint, Endpoint), (u64, Role)>,
-    mute: HashSet<u64>,
+    /// Asked for with each record.
+    mute: HashSet<u64, foldhash::fast::RandomState>,
 }
 
 impl Pairs {

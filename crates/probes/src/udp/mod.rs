@@ -38,7 +38,8 @@
 //! merging, truncated reads, corking, v4-mapped addresses and the address of sockets bound to none
 //! are right without a special case. `calls` is for kernels without (no ftrace, as in many
 //! microVMs). It looks at the results of calls, of which TCP's are most, so it costs each of them
-//! something, unless UDP is off (`Options::udp`).
+//! something, unless UDP is off (`Options::udp`). Where payload is read at the ends of calls, too,
+//! its programs go on with these ([`UdpProbe::run_behind`]): one program a call then, not two.
 //! `cgroup_skb` would cost each TCP packet something, which is as much for the largest packets and
 //! forty times as much for those of 1500 bytes; it counts what the socket then drops for want of
 //! room, sees translated addresses, and knows no process. Nothing that runs for UDP alone is exact
@@ -60,7 +61,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use libbpf_rs::btf::{Btf, types};
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
-use libbpf_rs::{Link, OpenObject};
+use libbpf_rs::{Link, MapCore, MapFlags, OpenObject};
 use weir_model::{Loss, LossKind, Signal, SignalSet};
 
 use self::decode::{Decoder, raw};
@@ -91,7 +92,8 @@ pub(crate) const REASONS: [(&str, &str); raw::UDP_LOSS_REASONS as usize] = [
 
 pub(crate) struct UdpProbe {
     // Fields are dropped in this order: links before the programs they hold.
-    _hooks: Vec<Link>,
+    /// By section.
+    hooks: Vec<(String, Link)>,
     read_sockets: Link,
     skel: skel::UdpSkel<'static>,
     hook_set: HookSet,
@@ -173,7 +175,10 @@ fn load(
 
 /// Attaches the hooks of the set that is loaded. The end of sockets comes last in the file and
 /// is attached first, so that none ends unseen.
-fn attach(skel: &mut skel::UdpSkel<'static>, kernel: &Kernel) -> Result<Vec<Link>, ProbeError> {
+fn attach(
+    skel: &mut skel::UdpSkel<'static>,
+    kernel: &Kernel,
+) -> Result<Vec<(String, Link)>, ProbeError> {
     let cgroup = kernel
         .cgroup_v2
         .as_ref()
@@ -194,7 +199,8 @@ fn attach(skel: &mut skel::UdpSkel<'static>, kernel: &Kernel) -> Result<Vec<Link
             _ => program.attach(),
         };
         let failed = |err| ProbeError::libbpf(format!("cannot attach to {section}"), err);
-        links.push(link.map_err(failed)?);
+        let link = link.map_err(failed)?;
+        links.push((section, link));
     }
     Ok(links)
 }
@@ -239,7 +245,7 @@ impl UdpProbe {
             .map_err(|err| ProbeError::libbpf("cannot attach to the table of sockets", err))?;
         adopt(&skel)?;
         Ok(Self {
-            _hooks: attach(&mut skel, kernel)?,
+            hooks: attach(&mut skel, kernel)?,
             read_sockets,
             hook_set,
             refusals: Vec::new(),
@@ -249,6 +255,32 @@ impl UdpProbe {
             told: vec![0; REASONS.len()],
             skel,
         })
+    }
+
+    /// Has programs run behind those of another probe at the same hook, which is cheaper than
+    /// beside them: each is put where `next` says. What passes in between is not seen, as what
+    /// passed before the start.
+    pub(crate) fn run_behind(
+        &mut self,
+        next: &[(&'static str, &dyn MapCore)],
+    ) -> Result<(), ProbeError> {
+        for (section, array) in next {
+            let Some(at) = self.hooks.iter().position(|(known, _)| known == section) else {
+                continue;
+            };
+            let mut programs = self.skel.object_mut().progs_mut();
+            let Some(program) = programs.find(|program| program.section() == *section) else {
+                continue;
+            };
+            let failed = |err| ProbeError::libbpf(format!("cannot attach to {section}"), err);
+            let file = program.as_fd().as_raw_fd().to_ne_bytes();
+            drop(self.hooks.swap_remove(at));
+            if let Err(err) = array.update(&[0; 4], &file, MapFlags::ANY) {
+                tracing::debug!(%err, section, "two programs run where one would do");
+                self.hooks.push(((*section).to_owned(), program.attach().map_err(failed)?));
+            }
+        }
+        Ok(())
     }
 
     /// The reader of the DNS messages that the programs copy.
