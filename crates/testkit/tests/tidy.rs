@@ -18,7 +18,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["model", "schema", "query"]),
     ("store-parquet", &["store", "query", "schema", "model"]),
     ("agent", &["probes", "identity", "l7", "wire", "schema", "model"]),
-    ("server", &["wire", "store", "query", "topology", "identity", "model", "schema"]),
+    (
+        "server",
+        &["wire", "store", "query", "topology", "identity", "kubernetes", "model", "schema"],
+    ),
     ("weir", &["agent", "server", "store", "store-parquet", "query", "schema"]),
     ("testkit", &["model", "schema", "query", "wire", "store", "probes", "identity"]),
 ];
