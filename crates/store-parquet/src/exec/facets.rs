@@ -1,4 +1,5 @@
-//! The most frequent values of fields, by rows.
+//! The most frequent values of fields, by rows. Of a text of several lines (labels, headers) each
+//! line is a value, as it is for filters.
 
 use arrow_array::Array;
 use hashbrown::HashMap;
@@ -21,10 +22,22 @@ struct Counts {
 }
 
 impl Counts {
+    /// Rows that have this value: once for each line of it.
     fn add(&mut self, value: Option<&str>, rows: u64) {
         if rows == 0 {
             return;
         }
+        match value {
+            Some(text) if text.contains('\n') => {
+                for line in lines([text]) {
+                    self.add_line(Some(line), rows);
+                }
+            }
+            _ => self.add_line(value, rows),
+        }
+    }
+
+    fn add_line(&mut self, value: Option<&str>, rows: u64) {
         let value = value.map(str::to_owned);
         if let Some(known) = self.by_value.get_mut(&value) {
             *known += rows;
@@ -65,7 +78,7 @@ pub fn answer(scan: &Scan, names: &[String], limit: usize) -> Result<Vec<Facet>,
         for (all, counts) in all.iter_mut().zip(partial) {
             all.left_out += counts.left_out;
             for (value, rows) in counts.by_value {
-                all.add(value.as_deref(), rows);
+                all.add_line(value.as_deref(), rows);
             }
         }
     }
@@ -161,7 +174,11 @@ fn count_either(
         let (first, second) = (text(&local, first), text(&remote, second));
         match (&first, &second) {
             (None, None) => counts.add(None, rows),
-            (Some(a), Some(b)) if a == b => counts.add(Some(a), rows),
+            (Some(a), Some(b)) => {
+                for line in lines([a, b]) {
+                    counts.add_line(Some(line), rows);
+                }
+            }
             _ => {
                 for value in [&first, &second].into_iter().flatten() {
                     counts.add(Some(value), rows);
@@ -170,6 +187,14 @@ fn count_either(
         }
     }
     Ok(())
+}
+
+/// The lines of all texts, each once.
+fn lines<const N: usize>(texts: [&str; N]) -> Vec<&str> {
+    let mut lines: Vec<&str> = texts.iter().flat_map(|text| text.split('\n')).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    lines
 }
 
 /// The text of a code or number of a column.

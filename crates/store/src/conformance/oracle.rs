@@ -418,7 +418,7 @@ pub fn series(
     (steps.iter().map(|step| step * step_ms).collect(), lines)
 }
 
-/// The values of a field.
+/// The values of a field; of a text of several lines, each line.
 pub fn facet(rows: &[Row], question: &Question, name: &str, limit: usize) -> Facet {
     let field = field(question.table, name).expect("a field of the table");
     let mut counts: BTreeMap<(bool, String), u64> = BTreeMap::new();
@@ -427,7 +427,9 @@ pub fn facet(rows: &[Row], question: &Question, name: &str, limit: usize) -> Fac
             .into_iter()
             .flatten()
             .map(|value| value.as_str().map_or(value.to_string(), str::to_owned))
+            .flat_map(|value| value.split('\n').map(str::to_owned).collect::<Vec<_>>())
             .collect();
+        found.sort_unstable();
         found.dedup();
         if found.is_empty() {
             *counts.entry((true, String::new())).or_default() += 1;

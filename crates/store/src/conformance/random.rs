@@ -95,6 +95,8 @@ fn facet_fields(table: Table) -> Vec<&'static str> {
         "remote_domain",
         "server_service",
         "remote_agent",
+        "labels",
+        "client_labels",
     ];
     [&ends[..], own_fields(table)].concat()
 }
@@ -160,16 +162,18 @@ fn identity() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
         texts(&[Some("a"), Some("b"), None, None]),
         cell(vec![json!(7), json!(8), Value::Null]),
     );
+    let labels = [Some("app=a\ntier=x"), Some("app=b\ntier=x"), Some("app=a"), None];
     let names = (
         texts(&[Some("web"), None, None]),
         texts(&[Some("shop"), None]),
         texts(&[Some("p1"), None, None]),
         texts(&[Some("front"), None, None]),
+        (texts(&labels), texts(&labels)),
     );
     (ends, flow, names).prop_map(|(ends, flow, names)| {
         let (ip, port, process, host, domain) = ends;
         let (direction, transport, agent, remote_agent, pid) = flow;
-        let (deployment, namespace, pod, service) = names;
+        let (deployment, namespace, pod, service, labels) = names;
         vec![
             ("local_ip", ip.0),
             ("remote_ip", ip.1),
@@ -189,6 +193,8 @@ fn identity() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
             ("local_namespace", namespace),
             ("remote_pod", pod),
             ("remote_service", service),
+            ("local_labels", labels.0),
+            ("remote_labels", labels.1),
         ]
     })
 }

@@ -37,11 +37,12 @@ pub fn facets_count_rows(open: Open) {
         at(
             2,
             json!({"local_process": "curl", "direction": "incoming", "local_port": 443,
-                     "remote_port": null, "pid": 7}),
+                     "remote_port": null, "pid": 7, "local_labels": "app=a\ntier=x",
+                     "remote_labels": "app=b\ntier=x"}),
         ),
-        at(3, json!({"pid": 10})),
+        at(3, json!({"pid": 10, "local_labels": "app=a"})),
     ];
-    let cases: [(&str, usize, &str, u64); 7] = [
+    let cases: [(&str, usize, &str, u64); 9] = [
         ("local_process", 10, "nginx=2 curl=1 -=1", 0),
         ("local_process", 1, "nginx=2", 2),
         // Either end: once for each distinct value, absent where both ends lack it.
@@ -50,6 +51,9 @@ pub fn facets_count_rows(open: Open) {
         ("client_process", 10, "nginx=2 -=2", 0),
         ("pid", 10, "7=2 10=1 -=1", 0),
         ("local_zone", 10, "-=4", 0),
+        // Of several lines each counts; one that both ends have, once.
+        ("labels", 10, "app=a=2 -=2 app=b=1 tier=x=1", 0),
+        ("client_labels", 10, "-=2 app=a=1 app=b=1 tier=x=1", 0),
     ];
     over(open, &rows, |store, state| {
         for (field, limit, expected, left_out) in cases {
