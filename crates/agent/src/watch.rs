@@ -170,6 +170,7 @@ impl<S: RecordSource> Watcher<S> {
             let timeout = Duration::from_nanos(left).min(POLL_MAX);
             let began = Instant::now();
             self.scope.refresh(now.unix_ms);
+            self.owners.refresh(now.unix_ms);
             if self.source.reads_payload() {
                 let polled = self.poll_payload(timeout);
                 self.note_source(polled.map(|()| 0));

@@ -2,7 +2,8 @@
 //!
 //! The id that the kernel gives for a socket is the inode number of the group's directory
 //! (`kernfs_node.id`; the same 64 bits on 64-bit kernels), so a walk over the mounted tree names
-//! all of them. A walk happens only when an unknown id is asked for, and not too often.
+//! all of them. A walk happens when the kernel's own count of groups has changed, so that those are
+//! known that are gone before anybody asks, or when an unknown id is asked for; and not too often.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,18 +13,87 @@ use std::sync::Arc;
 
 use crate::aged::Aged;
 
-/// Shortest time between two walks over the tree.
-const WALK_INTERVAL_MS: i64 = 1_000;
+/// Shortest time between two looks whether to walk.
+const LOOK_INTERVAL_MS: i64 = 50;
+/// Rest after a walk for each directory that it found, where there is a reason to walk again:
+/// reading one takes some ten microseconds, so walks take a hundredth of a core at most.
+const REST_MS: i64 = 1;
+/// The same where there is none: a group that went and one that came leave the kernel's count as
+/// it was.
+const IDLE_REST_MS: i64 = 10;
+const IDLE_REST_MS_MAX: i64 = 10_000;
+
+/// When to walk over a tree.
+#[derive(Debug)]
+pub(crate) struct Walks {
+    root: PathBuf,
+    /// When the last one began, how many directories it found, and how many groups the kernel
+    /// counted then.
+    last: Option<(i64, usize, String)>,
+    looked_ms: i64,
+}
+
+/// Why it is asked whether to walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    UnknownId,
+    Time,
+}
+
+impl Walks {
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self { root, last: None, looked_ms: i64::MIN }
+    }
+
+    /// The groups, if some may have appeared since the last walk; else `None`.
+    pub(crate) fn walk(
+        &mut self,
+        reason: Reason,
+        directories_max: usize,
+        now_ms: i64,
+    ) -> Option<Walked> {
+        // clocks may be set back
+        let since = |then_ms: i64| now_ms.saturating_sub(then_ms).saturating_abs();
+        if since(self.looked_ms) < LOOK_INTERVAL_MS {
+            return None;
+        }
+        if let Some((walked_ms, found, _)) = &self.last
+            && since(*walked_ms) < *found as i64 * REST_MS
+        {
+            return None;
+        }
+        self.looked_ms = now_ms;
+        // it counts the groups below, those included that are gone and that sockets outlive
+        let stat = fs::read_to_string(self.root.join("cgroup.stat")).unwrap_or_default();
+        if let Some((walked_ms, found, before)) = &self.last {
+            let idle_ms = (*found as i64 * IDLE_REST_MS).min(IDLE_REST_MS_MAX);
+            if reason == Reason::Time && *before == stat && since(*walked_ms) < idle_ms {
+                return None;
+            }
+        }
+        let walked = walk(&self.root, directories_max);
+        self.last = Some((now_ms, walked.paths.len(), stat));
+        Some(walked)
+    }
+}
+
+/// What a walk found.
+#[derive(Debug)]
+pub(crate) struct Walked {
+    /// Paths from the root on, by id.
+    pub(crate) paths: HashMap<u64, Arc<str>>,
+    /// Whether there are more.
+    pub(crate) is_cut: bool,
+}
 
 /// Cache of paths by id; it outlives the groups.
 #[derive(Debug)]
 pub struct Cgroups {
-    /// Where the cgroup v2 tree is mounted; `None` on a host without one.
-    root: Option<PathBuf>,
+    /// Over the mounted tree of cgroup v2; `None` on a host without one.
+    walks: Option<Walks>,
     /// `None`: no such group when it was looked for.
     paths: Aged<u64, Option<Arc<str>>>,
     directories_max: usize,
-    walked_ms: Option<i64>,
     /// Walks that ended at the limit, since the last call of `take_cut_walks`.
     cut_walks: u64,
 }
@@ -38,8 +108,8 @@ impl Cgroups {
     }
 
     fn at(root: Option<PathBuf>, directories_max: usize) -> Self {
-        let paths = Aged::new(directories_max);
-        Self { root, paths, directories_max, walked_ms: None, cut_walks: 0 }
+        let (walks, paths) = (root.map(Walks::new), Aged::new(directories_max));
+        Self { walks, paths, directories_max, cut_walks: 0 }
     }
 
     /// Path of a group below the mount, `/` for the root group; `None` when it is not known.
@@ -47,21 +117,17 @@ impl Cgroups {
         if let Some(path) = self.paths.get(&id, now_ms) {
             return path.clone();
         }
-        let is_due = self.walked_ms.is_none_or(|walked| now_ms - walked >= WALK_INTERVAL_MS);
-        let root = self.root.clone()?;
-        if !is_due {
+        if !self.walk(Reason::UnknownId, now_ms) {
             return None;
         }
-        self.walked_ms = Some(now_ms);
-        let mut found = self.walk(&root);
-        let path = found.remove(&id);
-        for (other, other_path) in found {
-            if self.paths.peek(&other).is_none() {
-                self.paths.insert(other, Some(other_path), now_ms);
-            }
-        }
+        let path = self.paths.peek(&id).cloned().flatten();
         self.paths.insert(id, path.clone(), now_ms);
         path
+    }
+
+    /// Learns of new groups while they exist; to be called often.
+    pub fn refresh(&mut self, now_ms: i64) {
+        self.walk(Reason::Time, now_ms);
     }
 
     /// How many walks did not see the whole tree since the last call.
@@ -69,10 +135,17 @@ impl Cgroups {
         std::mem::take(&mut self.cut_walks)
     }
 
-    fn walk(&mut self, root: &Path) -> HashMap<u64, Arc<str>> {
-        let (found, is_cut) = walk(root, self.directories_max);
-        self.cut_walks += u64::from(is_cut);
-        found
+    /// Whether there was a walk.
+    fn walk(&mut self, reason: Reason, now_ms: i64) -> bool {
+        let Some(walks) = &mut self.walks else { return false };
+        let Some(walked) = walks.walk(reason, self.directories_max, now_ms) else { return false };
+        self.cut_walks += u64::from(walked.is_cut);
+        for (id, path) in walked.paths {
+            if self.paths.peek(&id).is_none() {
+                self.paths.insert(id, Some(path), now_ms);
+            }
+        }
+        true
     }
 }
 
@@ -81,8 +154,8 @@ pub(crate) fn mount_point(proc_root: &Path) -> Option<PathBuf> {
     cgroup2_mount(&fs::read_to_string(proc_root.join("self/mounts")).unwrap_or_default())
 }
 
-/// Paths from `root` on by id, at most so many, and whether there are more.
-pub(crate) fn walk(root: &Path, directories_max: usize) -> (HashMap<u64, Arc<str>>, bool) {
+/// Finds the groups from `root` on, at most so many.
+fn walk(root: &Path, directories_max: usize) -> Walked {
     let mut found = HashMap::new();
     if let Ok(metadata) = fs::metadata(root) {
         found.insert(metadata.ino(), Arc::from("/"));
@@ -96,14 +169,14 @@ pub(crate) fn walk(root: &Path, directories_max: usize) -> (HashMap<u64, Arc<str
                 continue;
             }
             if found.len() >= directories_max {
-                return (found, true);
+                return Walked { paths: found, is_cut: true };
             }
             let path = format!("{path}/{}", entry.file_name().to_string_lossy());
             found.insert(entry.ino(), Arc::from(path.as_str()));
             pending.push((entry.path(), path));
         }
     }
-    (found, false)
+    Walked { paths: found, is_cut: false }
 }
 
 /// The mount point of the first cgroup v2 file system in the text of `/proc/self/mounts`.
@@ -176,8 +249,51 @@ mod tests {
         assert_eq!(cgroups.path(1, 10_000), None);
         let late = root.path().join("late");
         fs::create_dir(&late).expect("group");
-        assert_eq!(cgroups.path(inode(&late), 10_999), None);
-        assert_eq!(cgroups.path(inode(&late), 11_000).as_deref(), Some("/late"));
+        assert_eq!(cgroups.path(inode(&late), 10_049), None);
+        assert_eq!(cgroups.path(inode(&late), 10_050).as_deref(), Some("/late"));
+    }
+
+    #[test]
+    fn a_group_is_learned_while_it_exists() {
+        let root = tempfile::tempdir().expect("a directory");
+        let count = |groups: u32| {
+            let text = format!("nr_descendants {groups}\nnr_dying_descendants 0\n");
+            fs::write(root.path().join("cgroup.stat"), text).expect("written");
+        };
+        count(0);
+        let mut cgroups = Cgroups::at(Some(root.path().to_owned()), 16);
+        cgroups.refresh(10_000);
+        let brief = root.path().join("brief");
+        fs::create_dir(&brief).expect("group");
+        let id = inode(&brief);
+        count(1);
+        cgroups.refresh(10_049); // looked at just now
+        assert!(cgroups.paths.peek(&id).is_none());
+        cgroups.refresh(10_050);
+        fs::remove_dir(&brief).expect("removed");
+        assert_eq!(cgroups.path(id, 20_000).as_deref(), Some("/brief"));
+    }
+
+    #[test]
+    fn walks_over_many_groups_are_rare() {
+        let root = tempfile::tempdir().expect("a directory");
+        for n in 0..300 {
+            fs::create_dir(root.path().join(n.to_string())).expect("group");
+        }
+        let mut walks = Walks::new(root.path().to_owned());
+        let mut times = |reason, is_changing| {
+            let start_ms = 1_000_000 * i64::from(is_changing) + 10_000_000 * reason as i64;
+            let is_walked = |ms: &i64| {
+                if is_changing {
+                    fs::write(root.path().join("cgroup.stat"), format!("{ms}")).expect("written");
+                }
+                walks.walk(reason, 1_000, start_ms + *ms).is_some()
+            };
+            (0..7_000).step_by(100).filter(is_walked).take(3).collect::<Vec<i64>>()
+        };
+        assert_eq!(times(Reason::Time, true), [0, 400, 800]);
+        assert_eq!(times(Reason::Time, false), [0, 3_100, 6_200], "nothing seems to have changed");
+        assert_eq!(times(Reason::UnknownId, false), [0, 400, 800]);
     }
 
     #[test]

@@ -163,6 +163,11 @@ impl Owners {
         if is_known { Containment::Outside } else { Containment::Unknown }
     }
 
+    /// Learns of new control groups while they exist; to be called often.
+    pub fn refresh(&mut self, now_ms: i64) {
+        self.cgroups.refresh(now_ms);
+    }
+
     /// How many walks over the control groups were cut since the last call.
     pub fn take_cut_walks(&mut self) -> u64 {
         self.cgroups.take_cut_walks()

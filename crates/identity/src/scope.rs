@@ -9,20 +9,12 @@
 //! those are known that are gone before their flows are read, and an id that a later walk does not
 //! find is remembered as somebody else's.
 
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use thiserror::Error;
 
 use crate::aged::Aged;
-use crate::cgroup;
-
-/// Longest time for which a walk is believed to have seen everything, while the kernel's count of
-/// groups stays the same: when an unknown id is asked for, and when none is.
-const WALK_INTERVAL_MS: i64 = 1_000;
-const WALK_INTERVAL_IDLE_MS: i64 = 10_000;
-/// Shortest time between two looks at that count.
-const LOOK_INTERVAL_MS: i64 = 50;
+use crate::cgroup::{Reason, Walked, Walks, mount_point};
 
 /// Whether a socket is one of those that are observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +43,7 @@ pub fn scope_directory(proc_root: &Path, path: &str) -> Result<PathBuf, ScopeErr
     if !below.components().all(|part| matches!(part, Component::Normal(_))) {
         return Err(ScopeError::NoPath(path.to_owned()));
     }
-    let directory = cgroup::mount_point(proc_root).ok_or(ScopeError::NoMount)?.join(below);
+    let directory = mount_point(proc_root).ok_or(ScopeError::NoMount)?.join(below);
     if !directory.is_dir() {
         return Err(ScopeError::NoGroup(directory));
     }
@@ -75,14 +67,11 @@ pub struct CgroupScope {
 
 #[derive(Debug)]
 struct Tree {
-    directory: PathBuf,
+    walks: Walks,
     known: Aged<u64, Known>,
     groups_max: usize,
-    /// When the last walk began, and how many groups the kernel counted then.
-    walked: Option<(i64, String)>,
-    /// When the last walk began that saw everything.
+    /// When the last walk began, if it saw everything.
     walked_all_ms: Option<i64>,
-    looked_ms: i64,
     cut_walks: u64,
 }
 
@@ -90,12 +79,10 @@ impl CgroupScope {
     /// `groups_max`: how many ids are remembered, and how many directories a walk visits.
     pub fn new(directory: Option<PathBuf>, groups_max: usize) -> Self {
         let tree = directory.map(|directory| Tree {
-            directory,
+            walks: Walks::new(directory),
             known: Aged::new(groups_max),
             groups_max,
-            walked: None,
             walked_all_ms: None,
-            looked_ms: i64::MIN,
             cut_walks: 0,
         });
         Self { tree }
@@ -121,7 +108,7 @@ impl CgroupScope {
     /// Learns of new groups while they exist; to be called often.
     pub fn refresh(&mut self, now_ms: i64) {
         if let Some(tree) = &mut self.tree {
-            tree.walk_if_due(WALK_INTERVAL_IDLE_MS, now_ms);
+            tree.walk(Reason::Time, now_ms);
         }
     }
 
@@ -140,7 +127,7 @@ impl Tree {
             Some(Known::Missed(ms)) => Some(*ms),
             None => None,
         };
-        if self.walk_if_due(WALK_INTERVAL_MS, now_ms) {
+        if self.walk(Reason::UnknownId, now_ms) {
             if let Some(Known::Here) = self.known.peek(&id) {
                 return Belonging::Here;
             }
@@ -153,26 +140,14 @@ impl Tree {
         Belonging::Unknown
     }
 
-    /// Walks if groups may have appeared since the last walk; whether it did, and saw all.
-    fn walk_if_due(&mut self, interval_ms: i64, now_ms: i64) -> bool {
-        // clocks may be set back
-        let since = |then_ms: i64| now_ms.saturating_sub(then_ms).saturating_abs();
-        let is_old = self.walked.as_ref().is_none_or(|(ms, _)| since(*ms) >= interval_ms);
-        if !is_old && since(self.looked_ms) < LOOK_INTERVAL_MS {
-            return false;
-        }
-        self.looked_ms = now_ms;
-        // cgroup.stat counts the groups below, those included that sockets outlive
-        let stat = fs::read_to_string(self.directory.join("cgroup.stat")).unwrap_or_default();
-        if !is_old && self.walked.as_ref().is_some_and(|(_, before)| *before == stat) {
-            return false;
-        }
-        let (found, is_cut) = cgroup::walk(&self.directory, self.groups_max);
+    /// Whether there was a walk that saw all.
+    fn walk(&mut self, reason: Reason, now_ms: i64) -> bool {
+        let Some(walked) = self.walks.walk(reason, self.groups_max, now_ms) else { return false };
+        let Walked { paths, is_cut } = walked;
         self.cut_walks += u64::from(is_cut);
-        for id in found.into_keys() {
+        for id in paths.into_keys() {
             self.known.insert(id, Known::Here, now_ms);
         }
-        self.walked = Some((now_ms, stat));
         // what a walk did not find that was cut may be anywhere
         self.walked_all_ms = if is_cut { None } else { Some(now_ms) };
         !is_cut
@@ -181,6 +156,7 @@ impl Tree {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
@@ -227,12 +203,12 @@ mod tests {
         let mut of = |id, now_ms| scope.of(Some(id), now_ms);
         let (other, longer) = (world.group("node-b"), world.group("node-ab"));
         assert_eq!(of(other, 10_000), Elsewhere);
-        assert_eq!(of(longer, 10_001), Unknown, "no reason to look again");
-        assert_eq!(of(longer, 11_000), Elsewhere);
-        assert_eq!(of(other, 11_001), Elsewhere, "as it was found");
+        assert_eq!(of(longer, 10_001), Unknown, "looked just now");
+        assert_eq!(of(longer, 10_050), Elsewhere);
+        assert_eq!(of(other, 10_051), Elsewhere, "as it was found");
         let (one, two) = (world.group("node-c"), world.group("node-d"));
-        assert_eq!((of(one, 11_010), of(two, 11_010)), (Unknown, Unknown));
-        assert_eq!((of(one, 12_010), of(two, 12_010)), (Elsewhere, Elsewhere), "one walk for both");
+        assert_eq!((of(one, 10_060), of(two, 10_060)), (Unknown, Unknown));
+        assert_eq!((of(one, 11_000), of(two, 11_000)), (Elsewhere, Elsewhere), "one walk for both");
     }
 
     #[test]

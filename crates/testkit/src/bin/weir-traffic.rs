@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use serde_json::json;
-use weir_testkit::traffic::{self, Conversation, Exchange};
+use weir_testkit::traffic::{self, Conversation, Exchange, Tally};
 use weir_testkit::{NameServer, Zone, wait_for};
 
 /// Makes or serves known traffic and says, as JSON, what its own socket calls returned.
@@ -41,6 +41,9 @@ enum Command {
         upload: u64,
         #[arg(long)]
         download: u64,
+        /// Milliseconds of rest after each.
+        #[arg(long, default_value_t = 0)]
+        rest: u64,
     },
     /// Opens one connection; each line `UPLOAD DOWNLOAD` of standard input is an exchange, and
     /// its end closes the connection.
@@ -104,9 +107,14 @@ fn main() -> Result<()> {
             say(&format!("listening {}", listener.local_addr()?))?;
             tell(&traffic::tcp_server(&listener, connections, workers)?)
         }
-        Command::TcpSend { to, connections, upload, download } => {
+        Command::TcpSend { to, connections, upload, download, rest } => {
             let exchange = Exchange { upload_bytes: upload, download_bytes: download };
-            tell(&traffic::tcp_client(to, connections, exchange)?)
+            let mut total = Tally::default();
+            for _ in 0..connections {
+                total += traffic::tcp_client(to, 1, exchange)?;
+                std::thread::sleep(Duration::from_millis(rest));
+            }
+            tell(&total)
         }
         Command::TcpConverse { to } => converse(to),
         Command::TcpFail { to } => {

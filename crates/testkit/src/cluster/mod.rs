@@ -280,11 +280,6 @@ impl Cluster {
         self.nodes.iter().try_for_each(|node| node.translate(&rules))
     }
 
-    /// Lets addresses of a node's Pods be given anew, in the order in which they were.
-    pub fn reuse_addresses(&mut self, node: usize) {
-        self.nodes[node].reuse_addresses();
-    }
-
     /// The object of a Pod as it was published.
     pub fn published(&self, pod: &Pod) -> Value {
         pod.json(None)

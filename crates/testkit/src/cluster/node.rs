@@ -1,9 +1,10 @@
 //! A node: a network namespace on the cluster's network, and the top of a tree of control groups.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::groups::Group;
@@ -37,9 +38,36 @@ pub struct Node {
     boot_id: String,
     /// The node's share of the Pods' addresses, 256 of them.
     pods: Ipv4Addr,
-    last_ip: u8,
+    leases: Arc<Mutex<Leases>>,
     devices: u32,
 }
+
+/// Which addresses are given, by their last parts, and the last one that was.
+#[derive(Default)]
+struct Leases {
+    given: BTreeSet<u8>,
+    last: u8,
+}
+
+/// An address that a Pod has; dropped, it can be given to another.
+pub(super) struct Lease {
+    pub ip: Ipv4Addr,
+    leases: Arc<Mutex<Leases>>,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        lock(&self.leases).given.remove(&self.ip.octets()[3]);
+    }
+}
+
+fn lock(leases: &Mutex<Leases>) -> MutexGuard<'_, Leases> {
+    leases.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Of the node's addresses the first is its own.
+const FIRST: u8 = 2;
+const LAST: u8 = 254;
 
 impl Node {
     /// Makes a node with one interface, whose other end is `port` of the bridge in `hub`.
@@ -75,7 +103,17 @@ impl Node {
         }
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned();
         let (zone, network) = (plan.zone.clone(), Arc::new(network));
-        Ok(Self { meta, zone, ip, network, group, boot_id, pods, last_ip: 1, devices: 0 })
+        Ok(Self {
+            meta,
+            zone,
+            ip,
+            network,
+            group,
+            boot_id,
+            pods,
+            leases: Arc::default(),
+            devices: 0,
+        })
     }
 
     pub fn name(&self) -> &str {
@@ -92,15 +130,22 @@ impl Node {
         Ipv4Addr::new(a, b, c, last)
     }
 
-    /// The next address for a Pod.
-    pub(super) fn next_address(&mut self) -> Result<Ipv4Addr> {
-        self.last_ip = self.last_ip.checked_add(1).context("a node has 253 addresses for Pods")?;
-        Ok(self.pod_address(self.last_ip))
-    }
-
-    /// Gives addresses anew from the first on: for clusters that live long.
-    pub(super) fn reuse_addresses(&mut self) {
-        self.last_ip = 1;
+    /// An address for a Pod: this one, or the one that was not given for longest.
+    pub(super) fn lease(&self, wanted: Option<Ipv4Addr>) -> Result<Lease> {
+        let mut leases = lock(&self.leases);
+        let after = leases.last.max(FIRST - 1);
+        let last = match wanted {
+            Some(ip) => ip.octets()[3],
+            None => (after + 1..=LAST)
+                .chain(FIRST..=after)
+                .find(|last| !leases.given.contains(last))
+                .context("the node's addresses for Pods are all given")?,
+        };
+        let ip = self.pod_address(last);
+        ensure!(wanted.is_none_or(|wanted| wanted == ip), "{wanted:?} is another node's");
+        ensure!(leases.given.insert(last), "{ip} is another Pod's");
+        leases.last = if wanted.is_none() { last } else { leases.last };
+        Ok(Lease { ip, leases: self.leases.clone() })
     }
 
     pub(super) fn next_device(&mut self) -> String {

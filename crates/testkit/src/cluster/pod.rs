@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::groups::Group;
-use super::node::Node;
+use super::node::{Lease, Node};
 use super::objects::{self, Meta, PodSays, Reference};
 use super::services::Backend;
 use super::spot::Spot;
@@ -115,9 +115,9 @@ impl Pod {
         let (ip, network, link) = match (plan.has_host_network, plan.ip) {
             (true, _) => (node.ip, node.network.clone(), None),
             (false, ip) => {
-                let ip = ip.map_or_else(|| node.next_address(), Ok)?;
+                let lease = node.lease(ip)?;
                 let network = Arc::new(Namespace::add(tag)?);
-                (ip, network.clone(), Some(Link::new(network, node, ip)?))
+                (lease.ip, network.clone(), Some(Link::new(network, node, lease)?))
             }
         };
         let spot = Spot { network, group: directory, resolver };
@@ -183,14 +183,16 @@ struct Link {
     device: String,
     /// Held for as long as the Pod is.
     _network: Arc<Namespace>,
+    _lease: Lease,
 }
 
 impl Link {
     /// A link of two points: whatever the Pod sends passes the node's own network stack, as many
     /// plugins of Kubernetes have it.
-    fn new(network: Arc<Namespace>, node: &mut Node, ip: Ipv4Addr) -> Result<Self> {
-        let (device, gateway) = (node.next_device(), node.gateway());
-        let link = Self { node: node.network.clone(), device, _network: network.clone() };
+    fn new(network: Arc<Namespace>, node: &mut Node, lease: Lease) -> Result<Self> {
+        let (device, gateway, ip) = (node.next_device(), node.gateway(), lease.ip);
+        let link =
+            Self { node: node.network.clone(), device, _network: network.clone(), _lease: lease };
         let (device, outside) = (&link.device, &link.node);
         outside
             .ip(&format!("link add {device} type veth peer name eth0 netns {}", network.name))?;

@@ -144,7 +144,7 @@ fn t11_a_pod_that_lives_a_moment_is_named() -> Result<()> {
         let job = world.cluster.cron_job("shop", "report")?;
         let pod = world.pod_of(&job, NODE_A)?;
         for server in [&near, &far] {
-            world.dial(&pod, SocketAddr::from((server.ip, TARGET)), EACH)?;
+            world.dial_slowly(&pod, SocketAddr::from((server.ip, TARGET)), EACH)?;
         }
         names.push((pod.name().to_owned(), pod.ip));
         world.cluster.delete(pod)?;

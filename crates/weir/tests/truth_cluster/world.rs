@@ -73,8 +73,24 @@ impl World {
     }
 
     pub fn dial(&self, from: &dyn Place, to: SocketAddr, connections: u64) -> Result<Tally> {
+        self.send(from, to, connections, 0)
+    }
+
+    /// With so much rest between connections that it takes the better part of a second.
+    pub fn dial_slowly(&self, from: &dyn Place, to: SocketAddr, times: u64) -> Result<Tally> {
+        self.send(from, to, times, 150)
+    }
+
+    fn send(
+        &self,
+        from: &dyn Place,
+        to: SocketAddr,
+        connections: u64,
+        rest_ms: u64,
+    ) -> Result<Tally> {
         let words = format!(
-            "tcp-send --connections {connections} --upload {UPLOAD} --download {DOWNLOAD} --to {to}"
+            "tcp-send --connections {connections} --upload {UPLOAD} --download {DOWNLOAD} \
+             --rest {rest_ms} --to {to}"
         );
         let sent = self.actors.send(from, "shop-client", &words)?;
         ensure!(sent.connections == connections, "{sent:?}");
