@@ -6,6 +6,7 @@
 //! `resolve`; the network is in `client` and `watch`. Does not own what a flow's rows get of it
 //! (`weir-server`) nor how a socket's container is found (`weir-identity`).
 
+mod change;
 mod client;
 mod details;
 mod directory;
@@ -21,6 +22,7 @@ mod resolve;
 mod timeline;
 mod watch;
 
+pub use change::{Change, Feed, Taker, Told};
 pub use client::{Access, Client};
 pub use directory::{Directory, DirectoryLimits};
 pub use kept::Counts;

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use weir_model::Transport;
 
 /// The kinds of objects that are watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kind {
     Namespace,
     Node,
@@ -68,7 +69,7 @@ impl Kind {
 pub type Labels = Arc<[(Arc<str>, Arc<str>)]>;
 
 /// What all objects have.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
     pub uid: Arc<str>,
     /// Empty for what belongs to no namespace.
@@ -80,7 +81,7 @@ pub struct Meta {
     pub owner: Option<OwnerRef>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnerRef {
     pub kind: Arc<str>,
     pub name: Arc<str>,
@@ -90,13 +91,13 @@ pub struct OwnerRef {
 /// SHA-256 by which runtimes name a container.
 pub type ContainerId = [u8; 32];
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
     pub name: Arc<str>,
     pub id: ContainerId,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pod {
     pub meta: Meta,
     pub node: Option<Arc<str>>,
@@ -112,14 +113,14 @@ pub struct Pod {
     pub ended_ms: Option<i64>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServicePort {
     pub transport: Transport,
     pub port: u16,
     pub node_port: Option<u16>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
     pub meta: Meta,
     /// ClusterIPs; none for a headless one.
@@ -129,13 +130,13 @@ pub struct Service {
     pub ports: Box<[ServicePort]>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
     pub ips: Box<[IpAddr]>,
     pub pod_uid: Option<Arc<str>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointSlice {
     pub meta: Meta,
     /// Name of the Service, in the slice's namespace.
@@ -145,7 +146,7 @@ pub struct EndpointSlice {
     pub endpoints: Box<[Endpoint]>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     pub meta: Meta,
     pub ips: Box<[IpAddr]>,
@@ -159,18 +160,18 @@ pub struct Node {
 }
 
 /// A ReplicaSet or Job: kept for the way from a Pod to its top controller.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Controller {
     pub meta: Meta,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Namespace {
     pub meta: Meta,
 }
 
 /// What the cluster says happened to an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     pub uid: Arc<str>,
     pub about: About,
@@ -185,14 +186,14 @@ pub struct Event {
 }
 
 /// Which object an event is about.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct About {
     pub kind: Arc<str>,
     pub namespace: Arc<str>,
     pub name: Arc<str>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Object {
     Namespace(Namespace),
     Node(Node),

@@ -1,23 +1,23 @@
-//! List and watch: keeps a directory like the cluster.
+//! List and watch: tells a directory what the cluster is like.
 //!
 //! Owns one task a kind: it lists page by page, goes on watching from there, resumes where a
 //! watch ended, and lists again when the API server no longer has the changes in between (410).
 //! While the API server cannot be asked, what is known stays known, and [`Watcher::status`] says
 //! since when. Does not own what the objects mean.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::body::Incoming;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::change::{Change, Taker};
 use crate::client::{Client, error_text, page};
-use crate::directory::Directory;
 use crate::names::Names;
 use crate::objects::Kind;
 use crate::problem::Problem;
@@ -59,7 +59,7 @@ impl Default for WatchOptions {
 }
 
 /// How the watch of one kind is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatchStatus {
     pub kind: Kind,
     /// When the list was complete for the first time; until then names may be missing.
@@ -81,19 +81,14 @@ pub struct Watcher {
 
 struct Shared {
     client: Client,
-    directory: Arc<RwLock<Directory>>,
+    taker: Arc<dyn Taker>,
     clock: Clock,
     options: WatchOptions,
     statuses: Mutex<Vec<WatchStatus>>,
 }
 
 impl Watcher {
-    pub fn new(
-        client: Client,
-        directory: Arc<RwLock<Directory>>,
-        clock: Clock,
-        options: WatchOptions,
-    ) -> Self {
+    pub fn new(client: Client, taker: Arc<dyn Taker>, clock: Clock, options: WatchOptions) -> Self {
         let status = |kind| WatchStatus {
             kind,
             listed_ms: None,
@@ -104,7 +99,7 @@ impl Watcher {
             failures: 0,
         };
         let statuses = Mutex::new(Kind::ALL.map(status).to_vec());
-        let shared = Arc::new(Shared { client, directory, clock, options, statuses });
+        let shared = Arc::new(Shared { client, taker, clock, options, statuses });
         Self { shared, tasks: JoinSet::new() }
     }
 
@@ -119,7 +114,7 @@ impl Watcher {
             loop {
                 sleep(shared.options.sweep_every).await;
                 let now_ms = (shared.clock)();
-                shared.change(|directory| directory.sweep(now_ms));
+                shared.taker.sweep(now_ms);
             }
         });
     }
@@ -135,8 +130,8 @@ impl Watcher {
 }
 
 impl Shared {
-    fn change<T>(&self, change: impl FnOnce(&mut Directory) -> T) -> T {
-        change(&mut self.directory.write().unwrap_or_else(PoisonError::into_inner))
+    fn tell(&self, change: Change) {
+        self.taker.take(vec![change], (self.clock)());
     }
 }
 
@@ -228,7 +223,7 @@ impl KindWatch {
 
     async fn list(&mut self) -> Result<String, Problem> {
         let kind = self.kind;
-        self.shared.change(|directory| directory.begin_list(kind));
+        self.shared.tell(Change::BeginList(kind));
         let mut next = String::new();
         loop {
             let mut path = format!("{}?limit={}", kind.path(), self.shared.options.page_max);
@@ -244,7 +239,7 @@ impl KindWatch {
             next = list.metadata.next;
             if next.is_empty() {
                 let now_ms = (self.shared.clock)();
-                self.shared.change(|directory| directory.end_list(kind, now_ms));
+                self.shared.taker.take(vec![Change::EndList(kind)], now_ms);
                 self.names.sweep();
                 self.note(|status| {
                     status.lists += 1;
@@ -266,10 +261,8 @@ impl KindWatch {
                 Err(_) => unreadable += 1,
             }
         }
-        let now_ms = (self.shared.clock)();
-        self.shared.change(|directory| {
-            objects.into_iter().for_each(|object| directory.apply(object, now_ms));
-        });
+        let changes = objects.into_iter().map(Change::Put).collect();
+        self.shared.taker.take(changes, (self.shared.clock)());
         self.note(|status| status.unreadable += unreadable);
     }
 
@@ -339,10 +332,9 @@ impl KindWatch {
             self.note(|status| status.unreadable += 1);
             return;
         };
-        let (kind, now_ms) = (self.kind, (self.shared.clock)());
-        self.shared.change(|directory| match is_deleted {
-            true => directory.remove(kind, object.uid(), now_ms),
-            false => directory.apply(object, now_ms),
+        self.shared.tell(match is_deleted {
+            true => Change::Remove(self.kind, object.uid().as_ref().into()),
+            false => Change::Put(object),
         });
         self.note(|status| status.changes += 1);
         self.unswept += 1;

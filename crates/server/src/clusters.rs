@@ -1,14 +1,16 @@
-//! The clusters whose objects are known, and the watch over the server's own.
+//! The clusters whose objects are known: those that this server watches, and those that a
+//! `weir cluster-watch` tells of.
 //!
 //! Owns which cluster an agent belongs to, and when what is missing may still come. What the
 //! objects mean is `weir-kubernetes`'s, what rows get of them `ingest::names`'s.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant};
 
 use weir_kubernetes::{
-    Access, Client, Counts, Directory, DirectoryLimits, Kind, Problem, WatchOptions, WatchStatus,
-    Watcher,
+    Access, Client, Counts, Directory, DirectoryLimits, Kind, Problem, Taker, Told, WatchOptions,
+    WatchStatus, Watcher,
 };
 use weir_wire::BatchHeader;
 
@@ -29,7 +31,35 @@ pub struct Cluster {
     directory: Arc<RwLock<Directory>>,
     /// `None` before the server starts.
     watcher: Mutex<Option<Watcher>>,
+    /// What another program tells.
+    teller: Mutex<Option<Teller>>,
 }
+
+/// A `weir cluster-watch` and how far it has come.
+struct Teller {
+    session: String,
+    next: u64,
+    statuses: Vec<WatchStatus>,
+    heard: Instant,
+    swept: Instant,
+}
+
+/// Why a message about a cluster was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// It does not follow the last one: everything is to be told from the beginning.
+    Gap,
+    /// This server watches the cluster itself.
+    Watched,
+    /// As many clusters as this server takes are told of by others.
+    Full,
+}
+
+/// Silence after which what a cluster's watcher told last counts as old.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Clusters of which other programs tell.
+const TOLD_MAX: usize = 100;
 
 /// One kind of a cluster's objects, for `/status`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,17 +71,13 @@ pub struct KindView {
 impl Cluster {
     fn new(name: &str, access: Option<Access>) -> Self {
         let directory = Arc::new(RwLock::new(Directory::new(DirectoryLimits::default())));
-        Self { name: name.into(), access, directory, watcher: Mutex::new(None) }
+        let (watcher, teller) = (Mutex::new(None), Mutex::new(None));
+        Self { name: name.into(), access, directory, watcher, teller }
     }
 
     /// What is known now; held for a batch or an answer, not longer.
     pub fn directory(&self) -> RwLockReadGuard<'_, Directory> {
         self.directory.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Changes what is known.
-    pub fn change<T>(&self, change: impl FnOnce(&mut Directory) -> T) -> T {
-        change(&mut self.directory.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A way to ask the API server; `None`: this server does not reach it.
@@ -80,7 +106,55 @@ impl Cluster {
 
     fn statuses(&self) -> Vec<WatchStatus> {
         let watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
-        watcher.as_ref().map(Watcher::status).unwrap_or_default()
+        if let Some(watcher) = watcher.as_ref() {
+            return watcher.status();
+        }
+        let teller = self.teller.lock().unwrap_or_else(PoisonError::into_inner);
+        teller.as_ref().map(Teller::statuses).unwrap_or_default()
+    }
+
+    /// Takes what another program tells, at the server's `now_ms`.
+    fn take(&self, told: Told, now_ms: i64) -> Result<(), NotTaken> {
+        let mut teller = self.teller.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if told.sequence == 0 && teller.as_ref().is_none_or(|known| known.session != told.session) {
+            let Told { session, statuses, .. } = &told;
+            let (session, statuses) = (session.clone(), statuses.clone());
+            *teller = Some(Teller { session, next: 0, statuses, heard: now, swept: now });
+        }
+        let Some(teller) = teller.as_mut().filter(|known| known.session == told.session) else {
+            return Err(NotTaken::Gap);
+        };
+        if told.sequence > teller.next || told.sequence + 1 < teller.next {
+            return Err(NotTaken::Gap);
+        }
+        teller.heard = now;
+        teller.statuses = told.statuses;
+        if told.sequence == teller.next {
+            // else it was taken before, and only the answer was lost
+            teller.next += 1;
+            self.directory.take(told.changes, now_ms);
+        }
+        if now.duration_since(teller.swept) > SWEEP_EVERY {
+            teller.swept = now;
+            self.directory.sweep(now_ms);
+        }
+        Ok(())
+    }
+}
+
+impl Teller {
+    /// As they were told, or that nothing was told for too long.
+    fn statuses(&self) -> Vec<WatchStatus> {
+        let silence = self.heard.elapsed();
+        let mut statuses = self.statuses.clone();
+        if silence > SILENCE_MAX {
+            for status in &mut statuses {
+                let text = format!("weir cluster-watch was last heard {} s ago", silence.as_secs());
+                status.problem.get_or_insert((0, text));
+            }
+        }
+        statuses
     }
 }
 
@@ -88,6 +162,7 @@ impl Cluster {
 #[derive(Default)]
 pub struct Clusters {
     watched: Vec<Arc<Cluster>>,
+    told: RwLock<Vec<Arc<Cluster>>>,
 }
 
 impl Clusters {
@@ -95,11 +170,33 @@ impl Clusters {
         let cluster = |options: &ClusterOptions| {
             Arc::new(Cluster::new(&options.name, Some(options.access.clone())))
         };
-        Self { watched: options.iter().map(cluster).collect() }
+        Self { watched: options.iter().map(cluster).collect(), told: RwLock::default() }
     }
 
     pub fn all(&self) -> Vec<Arc<Cluster>> {
-        self.watched.clone()
+        let told = self.told.read().unwrap_or_else(PoisonError::into_inner);
+        self.watched.iter().chain(told.iter()).cloned().collect()
+    }
+
+    /// Takes what another program tells of a cluster, at the server's `now_ms`.
+    pub fn take(&self, name: &str, told: Told, now_ms: i64) -> Result<(), NotTaken> {
+        if self.watched.iter().any(|cluster| *cluster.name == *name) {
+            return Err(NotTaken::Watched);
+        }
+        if let Some(cluster) = self.named(name) {
+            return cluster.take(told, now_ms);
+        }
+        if told.sequence != 0 {
+            return Err(NotTaken::Gap);
+        }
+        let mut known = self.told.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= TOLD_MAX {
+            return Err(NotTaken::Full);
+        }
+        let cluster = Arc::new(Cluster::new(name, None));
+        known.push(cluster.clone());
+        drop(known);
+        cluster.take(told, now_ms)
     }
 
     /// The cluster of that name.

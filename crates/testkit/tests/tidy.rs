@@ -22,7 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "server",
         &["wire", "store", "query", "topology", "identity", "kubernetes", "model", "schema"],
     ),
-    ("weir", &["agent", "server", "store", "store-parquet", "query", "schema"]),
+    ("weir", &["agent", "server", "kubernetes", "store", "store-parquet", "query", "schema"]),
     ("testkit", &["model", "schema", "query", "wire", "store", "probes", "identity"]),
 ];
 

@@ -10,6 +10,11 @@ pub fn keys_of(command: &str) -> Vec<&'static Key> {
         "up" => !matches!(key.name, "agent.server" | "agent.token_file"),
         "agent" => key.roles.agent,
         "server" => key.roles.server,
+        "cluster-watch" => {
+            let sections = ["kubernetes.", "log."];
+            matches!(key.name, "agent.server" | "agent.token_file")
+                || sections.iter().any(|section| key.name.starts_with(section))
+        }
         "config" => true,
         "check" => matches!(key.name, "agent.udp" | "agent.dns" | "agent.nat"),
         "token" => key.name == "data.dir",
@@ -119,6 +124,11 @@ pub fn command() -> Command {
         .subcommand(with_keys(
             "server",
             Command::new("server").about("Receive, store and show the flows of agents"),
+        ))
+        .subcommand(with_keys(
+            "cluster-watch",
+            Command::new("cluster-watch")
+                .about("Watch a Kubernetes cluster and tell a server elsewhere of its names"),
         ))
         .subcommand(
             with_keys("check", Command::new("check"))

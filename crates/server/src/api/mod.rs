@@ -1,5 +1,6 @@
 //! The HTTP API: routes, their OpenAPI description, and the layers around them.
 
+mod cluster_changes;
 mod connections;
 mod entity;
 mod entity_filter;
@@ -94,6 +95,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(status::status))
         .routes(routes!(schema::schema))
         .routes(routes!(ingest::ingest))
+        .routes(routes!(cluster_changes::changes))
         .routes(routes!(session::open, session::close))
 }
 

@@ -12,16 +12,7 @@ use crate::usage;
 
 pub fn run(config: &Config) -> Result<ExitCode> {
     running::start_logs(config);
-    let server = config.text("agent.server").ok_or_else(|| {
-        usage(anyhow!(
-            "the agent does not know its server; give --server http://HOST:PORT (agent.server)"
-        ))
-    })?;
-    if !server.starts_with("http://") && !server.starts_with("https://") {
-        return Err(usage(anyhow!(
-            "agent.server = {server:?}: expected http://HOST:PORT or https://HOST:PORT"
-        )));
-    }
+    let server = &running::server_url(config)?;
     let credential = credential(config)?;
     running::private_folder(&config.data_dir())?;
     let collector = watching::start_probes(config)?;

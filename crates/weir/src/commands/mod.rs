@@ -3,6 +3,7 @@
 mod agent;
 mod ask;
 mod check;
+mod cluster_watch;
 mod config;
 mod metrics;
 mod running;
@@ -33,6 +34,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode> {
     match name {
         "up" => up::run(&load_config(name, matches)?),
         "agent" => agent::run(&load_config(name, matches)?),
+        "cluster-watch" => cluster_watch::run(&load_config(name, matches)?),
         "server" => server::run(&load_config(name, matches)?),
         "check" => check::run(&load_config(name, matches)?, matches.get_flag("json")),
         "config" => config::run(&load_config(name, matches)?, matches.get_flag("json")),

@@ -116,8 +116,23 @@ fn agent_tokens(config: &Config) -> Result<AgentTokenSources> {
     Ok(AgentTokenSources { dir: Some(config.data_dir()), files })
 }
 
+/// The server that this program sends to.
+pub fn server_url(config: &Config) -> Result<String> {
+    let server = config.text("agent.server").ok_or_else(|| {
+        usage(anyhow::anyhow!(
+            "the server to send to is not known; give --server http://HOST:PORT (agent.server)"
+        ))
+    })?;
+    if !server.starts_with("http://") && !server.starts_with("https://") {
+        return Err(usage(anyhow::anyhow!(
+            "agent.server = {server:?}: expected http://HOST:PORT or https://HOST:PORT"
+        )));
+    }
+    Ok(server.to_owned())
+}
+
 /// The cluster to watch: the configured one, else the one that this program is a Pod of.
-fn watched_cluster(config: &Config) -> Result<Option<ClusterOptions>> {
+pub fn watched_cluster(config: &Config) -> Result<Option<ClusterOptions>> {
     let watch = config.text("kubernetes.watch").unwrap_or_default();
     if watch == "off" {
         return Ok(None);
