@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::auth::{AgentTokenSources, TokenHash};
 use crate::clusters::ClusterOptions;
+use crate::links::Link;
 
 /// Who may use the API and the UI.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct Options {
     pub window: Duration,
     /// Clusters whose API servers are watched.
     pub clusters: Vec<ClusterOptions>,
+    /// Links that the UI offers to logs and traces elsewhere.
+    pub links: Vec<Link>,
     pub limits: Limits,
 }
 
@@ -35,7 +38,8 @@ impl Options {
     pub fn new(listen: SocketAddr, auth: AuthMode) -> Self {
         let (window, limits) = (Duration::from_secs(10), Limits::default());
         let agent_tokens = AgentTokenSources::default();
-        Self { listen, auth, agent_tokens, window, clusters: Vec::new(), limits }
+        let (clusters, links) = (Vec::new(), Vec::new());
+        Self { listen, auth, agent_tokens, window, clusters, links, limits }
     }
 }
 

@@ -56,6 +56,9 @@ fn usage_and_configuration() {
     refused(&files, &[], &["\"east\"", "CLUSTER=PATH"]);
     let files = [&server[..], &["--agent-token-files", "east=/nonexistent/token"]].concat();
     refused(&files, &[], &["/nonexistent/token"]);
+    let link = |template: &'static str| [&server[..], &["--links", template]].concat();
+    refused(&link("Logs=ftp://x"), &[], &["ui.links", "https://"]);
+    refused(&link("Logs=https://x/{pods}"), &[], &["ui.links", "{pods}", "{pod}"]);
     refused(&["token"], &[("WEIR_SERVER_TOKEN_FILE", file)], &[file, "restart server and agents"]);
 }
 

@@ -216,7 +216,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Columns, filter fields and metrics. */
+        /** Columns, filter fields, metrics and links. */
         get: operations["schema"];
         put?: never;
         post?: never;
@@ -941,6 +941,15 @@ export interface components {
             /** Format: int64 */
             sequence: number;
         };
+        /**
+         * @description A link with placeholders `{kind} {name} {namespace} {cluster} {host} {pod} {trace_id} {from_ms}
+         *     {to_ms}`, each to be replaced by its percent-encoded value; of use where all have one.
+         */
+        LinkTemplate: {
+            name: string;
+            /** @example https://logs.example/?q={namespace}/{pod}&from={from_ms} */
+            url: string;
+        };
         /** @description What the API server says of an object now. */
         Live: {
             annotations: {
@@ -1305,11 +1314,13 @@ export interface components {
             rows: components["schemas"]["RequestRow"][];
             window: components["schemas"]["Window"];
         };
-        /** @description The schema: what is stored, what a filter may name, which metrics there are. */
+        /** @description The schema: what is stored, what a filter may name, which metrics there are, which links. */
         SchemaAnswer: {
             /** Format: int32 */
             format_version: number;
             levels: ("process" | "host" | "pod" | "deployment" | "service")[];
+            /** @description Links to logs and traces elsewhere that the operator set. */
+            links: components["schemas"]["LinkTemplate"][];
             metrics: components["schemas"]["MetricSchema"][];
             tables: components["schemas"]["TableSchema"][];
         };

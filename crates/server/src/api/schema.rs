@@ -1,14 +1,20 @@
-//! `GET /schema`: what is stored, what a filter may name, which metrics there are.
+//! `GET /schema`: what is stored, what a filter may name, which metrics there are, and where an
+//! operator says that more is to be found.
 
 use axum::Json;
+use axum::extract::State;
 use weir_model::{Layer, Level};
 use weir_schema::{FORMAT_VERSION, Table, fields, metrics};
 
 use super::params::NoParams;
-use super::status_types::{ColumnSchema, FieldSchema, MetricSchema, SchemaAnswer, TableSchema};
+use super::status_types::{
+    ColumnSchema, FieldSchema, LinkTemplate, MetricSchema, SchemaAnswer, TableSchema,
+};
+use crate::links::Link;
 use crate::problem::Problem;
+use crate::state::AppState;
 
-/// Columns, filter fields and metrics.
+/// Columns, filter fields, metrics and links.
 #[utoipa::path(
     get,
     path = "/api/v1/schema",
@@ -17,7 +23,7 @@ use crate::problem::Problem;
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub async fn schema(_: NoParams) -> Json<SchemaAnswer> {
+pub async fn schema(State(state): State<AppState>, _: NoParams) -> Json<SchemaAnswer> {
     let metric = |metric: &weir_schema::Metric| MetricSchema {
         name: metric.name,
         layer: metric.layer.as_str(),
@@ -35,7 +41,12 @@ pub async fn schema(_: NoParams) -> Json<SchemaAnswer> {
             .map(metric)
             .collect(),
         levels: Level::ALL.iter().map(|level| level.as_str()).collect(),
+        links: state.options.links.iter().map(link).collect(),
     })
+}
+
+fn link(Link { name, url }: &Link) -> LinkTemplate {
+    LinkTemplate { name: name.clone(), url: url.clone() }
 }
 
 fn table(table: Table) -> TableSchema {

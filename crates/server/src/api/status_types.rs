@@ -199,7 +199,7 @@ impl From<weir_store::StoreStatus> for StoreState {
     }
 }
 
-/// The schema: what is stored, what a filter may name, which metrics there are.
+/// The schema: what is stored, what a filter may name, which metrics there are, which links.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SchemaAnswer {
     pub format_version: u32,
@@ -207,6 +207,17 @@ pub struct SchemaAnswer {
     pub metrics: Vec<MetricSchema>,
     #[schema(schema_with = level_list)]
     pub levels: Vec<&'static str>,
+    /// Links to logs and traces elsewhere that the operator set.
+    pub links: Vec<LinkTemplate>,
+}
+
+/// A link with placeholders `{kind} {name} {namespace} {cluster} {host} {pod} {trace_id} {from_ms}
+/// {to_ms}`, each to be replaced by its percent-encoded value; of use where all have one.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LinkTemplate {
+    pub name: String,
+    #[schema(example = "https://logs.example/?q={namespace}/{pod}&from={from_ms}")]
+    pub url: String,
 }
 
 /// One table.

@@ -44,4 +44,5 @@ async fn the_schema_names_columns_fields_and_metrics() {
         (&"l7".into(), &"ratio".into())
     );
     assert_eq!(of("dns_us_p95")["layer"], "dns");
+    assert_eq!(schema["links"], serde_json::json!([]));
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use weir_server::auth::{self, AgentTokenFile, AgentTokenSources};
-use weir_server::{AuthMode, Clock, ClusterAccess, ClusterOptions, Limits, Options};
+use weir_server::{AuthMode, Clock, ClusterAccess, ClusterOptions, Limits, Link, Options};
 use weir_store_parquet::ParquetStore;
 
 use crate::config::Config;
@@ -96,7 +96,9 @@ pub fn server_options(config: &Config, listen: SocketAddr) -> Result<Options> {
     let window = config.duration("agent.window");
     let clusters = watched_cluster(config)?.into_iter().collect();
     let agent_tokens = agent_tokens(config)?;
-    Ok(Options { window, limits, clusters, agent_tokens, ..Options::new(listen, auth) })
+    let links = Link::read_all(config.text("ui.links").unwrap_or_default())
+        .map_err(|problem| usage(anyhow::anyhow!("ui.links: {problem}")))?;
+    Ok(Options { window, limits, clusters, agent_tokens, links, ..Options::new(listen, auth) })
 }
 
 /// Where tokens of agents are: what `weir token` made, and files of the operator's.

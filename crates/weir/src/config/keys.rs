@@ -163,6 +163,16 @@ pub const KEYS: &[Key] = &[
          account's)",
     ),
     key(
+        "ui.links",
+        "links",
+        Kind::Text,
+        None,
+        SERVER,
+        "links to logs and traces elsewhere, as NAME=URL, several with spaces between them; \
+         underscores in NAME stand for spaces. {kind} {name} {namespace} {cluster} {host} {pod} \
+         {trace_id} {from_ms} {to_ms} in URL are filled in; a link shows where all of its have values",
+    ),
+    key(
         "store.retention",
         "retention",
         Kind::Duration { min_ms: HOUR_MS, max_ms: 10 * 365 * 24 * HOUR_MS },
