@@ -5,8 +5,9 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
-use weir_testkit::{ApiServer, Signal, WeirProcess, wait_for};
+use weir_testkit::{ApiServer, WeirProcess, wait_for};
 
 const PODS: &str = "/api/v1/pods";
 const PATIENCE: Duration = Duration::from_secs(40);

@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::body::to_bytes;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::http::StatusCode;
 use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 use weir_kubernetes::Told;
 
+use crate::auth::Caller;
 use crate::clusters::NotTaken;
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -41,6 +42,7 @@ pub struct ChangesAnswer {
 pub async fn changes(
     State(state): State<AppState>,
     Path(name): Path<String>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Json<ChangesAnswer>, Problem> {
     if name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains('/') {
@@ -48,6 +50,7 @@ pub async fn changes(
         return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid-cluster", title, name)
             .expected("1 to 253 bytes without /"));
     }
+    check_cluster(&caller, &name)?;
     let body = to_bytes(request.into_body(), BODY_BYTES_MAX);
     let body = timeout(state.options.limits.body_time_max, body).await;
     let body = body.map_err(|_| invalid("the message came too slowly".to_owned()))?;
@@ -60,6 +63,22 @@ pub async fn changes(
         Ok(Err(reason)) => Err(refused(reason)),
         Err(error) => Err(Problem::internal(format!("the message was not taken: {error}"))),
     }
+}
+
+/// A token of a cluster's agents is good for that cluster alone.
+fn check_cluster(caller: &Caller, name: &str) -> Result<(), Problem> {
+    let Caller::Agent(token) = caller else { return Ok(()) };
+    if token.cluster.as_deref() == Some(name) {
+        return Ok(());
+    }
+    let title = "The token is for another cluster";
+    let own = match &token.cluster {
+        Some(cluster) => format!("token {} is of cluster {cluster}", token.id),
+        None => format!("token {} is of no cluster", token.id),
+    };
+    let detail = format!("{own}, and {name} was told of");
+    Err(Problem::new(StatusCode::FORBIDDEN, "other-cluster", title, detail)
+        .expected(format!("a token made by `weir token create --cluster {name}`")))
 }
 
 fn invalid(detail: String) -> Problem {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use weir_agent::{Agent, Credential, HttpTransport};
 
 use super::{running, watching};
