@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/clusters/{name}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes one message about a cluster. The messages of a session build on one another: 409 with
+         *     the kind `urn:weir:problem:tell-all` asks for a new session from the beginning.
+         */
+        post: operations["changes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/connections": {
         parameters: {
             query?: never;
@@ -393,6 +413,14 @@ export interface components {
             revoked_ms?: number | null;
             /** @enum {string} */
             standing: "good" | "expired" | "revoked";
+        };
+        /** @description What was taken. */
+        ChangesAnswer: {
+            /**
+             * Format: int64
+             * @description Sequence number of the message.
+             */
+            taken: number;
         };
         /** @description How one kind of a cluster's objects is watched. */
         ClusterKind: {
@@ -1485,6 +1513,49 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    changes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description name of the cluster */
+                name: string;
+            };
+            cookie?: never;
+        };
+        /** @description session, sequence, statuses and changes; internal to Weir */
+        requestBody: {
+            content: {
+                "application/json": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangesAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     connections: {
         parameters: {
             query?: {
