@@ -6,13 +6,18 @@ WEIR := target/release/weir
 LISTEN ?= 127.0.0.1:9347
 SECONDS_EACH ?= 60
 
-.PHONY: help run ui build test test-rust test-ui test-browser test-kernels fuzz check fmt generate bench
+.PHONY: help run lab ui build test test-rust test-ui test-browser test-kernels fuzz check fmt generate bench
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 run: build ## Build what is missing and show this host's traffic in a browser (needs root for eBPF)
 	@scripts/run --listen $(LISTEN)
+
+lab: build ## A small cluster on this machine with Weir on top, until Ctrl-C (needs root)
+	@scripts/setup lab
+	cargo build --release --package weir-testkit --bin weir-lab --bin weir-traffic
+	@scripts/lab --listen $(LISTEN)
 
 build: ui ## Build the release binary, web UI included
 	@scripts/setup build

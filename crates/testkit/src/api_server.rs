@@ -22,6 +22,8 @@ use serde_json::{Value, json};
 
 /// Longest head of a request.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Most changes that are kept for watches; of more the older half is compacted.
+const CHANGES_MAX: usize = 10_000;
 /// Longest wait for a client's bytes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -53,6 +55,17 @@ struct State {
     /// Lines by `NAMESPACE/POD`.
     logs: BTreeMap<String, Vec<String>>,
     is_over: bool,
+}
+
+impl State {
+    fn note(&mut self, change: Change) {
+        if self.changes.len() >= CHANGES_MAX {
+            self.changes.drain(..CHANGES_MAX / 2);
+            // whoever has seen all before the first that is kept can go on
+            self.oldest = self.changes.first().map_or(self.version, |first| first.version - 1);
+        }
+        self.changes.push(change);
+    }
 }
 
 type Shared = Arc<(Mutex<State>, Condvar)>;
@@ -126,7 +139,7 @@ impl ApiServer {
             object["metadata"]["resourceVersion"] = json!(version.to_string());
             let before = state.objects.insert((list.to_owned(), uid), object.clone());
             let what = if before.is_some() { "MODIFIED" } else { "ADDED" };
-            state.changes.push(Change { version, list: list.to_owned(), what, object });
+            state.note(Change { version, list: list.to_owned(), what, object });
         });
         Ok(())
     }
@@ -140,7 +153,7 @@ impl ApiServer {
             let version = state.version;
             object["metadata"]["resourceVersion"] = json!(version.to_string());
             let what = "DELETED";
-            state.changes.push(Change { version, list: list.to_owned(), what, object });
+            state.note(Change { version, list: list.to_owned(), what, object });
             Ok(())
         })
     }
