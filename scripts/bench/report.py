@@ -152,6 +152,22 @@ def idle_lines(runs):
     return [*table, ""], verdicts
 
 
+def directory_lines(found):
+    """The table of the Kubernetes directory, if it was measured."""
+    if not found:
+        return []
+    mib = 1 << 20
+    rows = [("memory after the lists, MiB", found["filled_bytes"] / mib),
+            ("memory after 15 minutes of 50 changes a second, MiB",
+             found["bytes_after_15_min"] / mib),
+            ("CPU at 50 changes a second, % of a core", found["cpu_percent_at_50_per_s"]),
+            ("time of one change, us", found["us_per_change"]),
+            ("time to name one end of a flow, us", found["resolve_ns"] / 1000)]
+    return [f"### Kubernetes directory: {found['pods']:,} Pods, {found['services']:,} Services, "
+            f"{found['nodes']:,} nodes", "", "| figure | |", "|---|---|",
+            *[f"| {title} | {number(value)} |" for title, value in rows], ""]
+
+
 def page(results, loads):
     """The whole page, as Markdown."""
     lines = ["# Benchmarks", "",
@@ -170,6 +186,7 @@ def page(results, loads):
         if load.name in results["slots"]:
             lines += load_table(load, results["slots"][load.name])
     lines += idle
+    lines += directory_lines(results["directory"])
     lines += [line.rstrip() for line in NOTES.splitlines()]
     return "\n".join(lines).rstrip() + "\n"
 
