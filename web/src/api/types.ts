@@ -22,6 +22,9 @@ export type EntityDetails = Schemas['EntityDetails'];
 export type ConnectionRow = Schemas['Connection'];
 export type ConnectionsAnswer = Schemas['Connections'];
 export type AgentStatus = Schemas['Agent'];
+export type AgentTokenStatus = Schemas['AgentTokenState'];
+export type ClusterStatus = Schemas['ClusterState'];
+export type TableStatus = Schemas['TableState'];
 export type StoreStatus = Schemas['StoreState'];
 export type StatusAnswer = Schemas['Status'];
 

@@ -26,7 +26,7 @@ export interface ViewSearch {
   list?: SummaryList;
   /** What the flows' histogram is stacked by. */
   stack?: string;
-  /** What the flows' histogram shows. */
+  /** What the flows' histogram shows; `trouble` on the status page: only agents that need attention. */
   shown?: string;
   /** What the details drawer shows; see details.ts. */
   details?: string;
@@ -41,7 +41,7 @@ export interface ViewSearch {
   depth?: number;
   /** Key of the node that is selected on the map. */
   selected?: string;
-  /** What is looked for by name on the map. */
+  /** What is looked for by name on the map, and among agents. */
   q?: string;
   /** Most nodes on the map. */
   limit?: number;

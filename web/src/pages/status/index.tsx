@@ -1,4 +1,4 @@
-// Status: who sends, what was lost, what is kept.
+// Status: who sends, what was lost, what is known of clusters, what is kept.
 import { Skeleton } from '@mantine/core';
 import { IconCircleCheck, IconPlugConnectedX } from '@tabler/icons-react';
 import type { StatusAnswer } from '../../api/types';
@@ -6,9 +6,12 @@ import { formatMomentExact } from '../../domain/time';
 import { formatDuration, plural } from '../../domain/units';
 import { Empty, Failure } from '../../parts/States';
 import { useStatus } from '../../state/queries';
-import { AgentTable } from './AgentTable';
+import { AgentList } from './AgentList';
+import { ClusterCard } from './ClusterCard';
 import { LossTable } from './LossTable';
 import { StoreCard } from './StoreCard';
+import { TableCard } from './TableCard';
+import { TokenTable } from './TokenTable';
 import classes from './status.module.css';
 
 export default function StatusPage() {
@@ -46,16 +49,24 @@ function StatusBody({ status }: { status: StatusAnswer }) {
           {silent > 0 && <span className={classes.warn}>{silent} silent</span>}
         </h2>
         {status.agents.length > 0 ? (
-          <AgentTable agents={status.agents} nowMs={status.now_ms} />
+          <AgentList agents={status.agents} tokens={status.agent_tokens} nowMs={status.now_ms} />
         ) : (
           <div className={classes.card}>
             <Empty icon={IconPlugConnectedX} title="No agent has sent anything yet">
-              Start one on the host to be watched:{' '}
-              <code>weir agent --server URL --token-file FILE</code>
+              Make a token with <code>weir token create</code>, then start an agent on the host to
+              be watched: <code>weir agent --server URL --token-file FILE</code>
             </Empty>
           </div>
         )}
       </section>
+      {status.clusters.length > 0 && (
+        <section className={classes.section} aria-label="Clusters">
+          <h2 className={classes.heading}>Clusters that are watched for names</h2>
+          {status.clusters.map((cluster) => (
+            <ClusterCard key={cluster.name} cluster={cluster} nowMs={status.now_ms} />
+          ))}
+        </section>
+      )}
       <section className={classes.section} aria-label="Losses">
         <h2 className={classes.heading}>
           Lost, dropped, discarded or sampled in the last 15 minutes
@@ -69,6 +80,16 @@ function StatusBody({ status }: { status: StatusAnswer }) {
           </p>
         )}
       </section>
+      <section className={classes.section} aria-label="Tables">
+        <h2 className={classes.heading}>What is stored</h2>
+        <TableCard tables={status.store.tables} nowMs={status.now_ms} />
+      </section>
+      {status.agent_tokens.length > 0 && (
+        <section className={classes.section} aria-label="Agents' tokens">
+          <h2 className={classes.heading}>Tokens with which agents send</h2>
+          <TokenTable tokens={status.agent_tokens} nowMs={status.now_ms} />
+        </section>
+      )}
     </>
   );
 }
