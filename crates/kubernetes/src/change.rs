@@ -15,7 +15,7 @@ pub enum Change {
     /// A list of all objects of the kind begins.
     BeginList(Kind),
     /// The object exists, and is now like this.
-    Put(Object),
+    Put(Box<Object>),
     /// The list is complete: what it did not have is gone.
     EndList(Kind),
     /// The object of that uid was deleted.
@@ -33,7 +33,7 @@ impl Directory {
     pub fn take(&mut self, change: Change, now_ms: i64) {
         match change {
             Change::BeginList(kind) => self.begin_list(kind),
-            Change::Put(object) => self.apply(object, now_ms),
+            Change::Put(object) => self.apply(*object, now_ms),
             Change::EndList(kind) => self.end_list(kind, now_ms),
             Change::Remove(kind, uid) => self.remove(kind, &uid, now_ms),
         }
@@ -139,7 +139,7 @@ mod tests {
                 unreadable: 0,
                 failures: 1,
             }],
-            changes: vec![Change::Put(pod), Change::Remove(Kind::Node, "n".into())],
+            changes: vec![Change::Put(Box::new(pod)), Change::Remove(Kind::Node, "n".into())],
         };
         let json = serde_json::to_string(&told).expect("JSON");
         assert_eq!(serde_json::from_str::<Told>(&json).expect("a message"), told);

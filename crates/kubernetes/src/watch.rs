@@ -261,7 +261,7 @@ impl KindWatch {
                 Err(_) => unreadable += 1,
             }
         }
-        let changes = objects.into_iter().map(Change::Put).collect();
+        let changes = objects.into_iter().map(|object| Change::Put(Box::new(object))).collect();
         self.shared.taker.take(changes, (self.shared.clock)());
         self.note(|status| status.unreadable += unreadable);
     }
@@ -334,7 +334,7 @@ impl KindWatch {
         };
         self.shared.tell(match is_deleted {
             true => Change::Remove(self.kind, object.uid().as_ref().into()),
-            false => Change::Put(object),
+            false => Change::Put(Box::new(object)),
         });
         self.note(|status| status.changes += 1);
         self.unswept += 1;

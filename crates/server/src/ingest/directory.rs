@@ -44,6 +44,7 @@ struct Claim {
 /// Who answers at a port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Service {
+    pub pod_uid: Option<Arc<str>>,
     pub process: Option<Arc<str>>,
     pub container: Option<Arc<str>>,
     pub deployment: Option<Arc<str>>,

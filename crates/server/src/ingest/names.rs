@@ -14,6 +14,8 @@ use weir_kubernetes::{Directory, Resolved, Sighting};
 use weir_model::{Direction, Transport};
 use weir_wire::BatchHeader;
 
+use super::directory::Directory as Agents;
+use super::resolve::Surroundings;
 use super::rows::{Ends, Side};
 use crate::clusters::Cluster;
 
@@ -108,6 +110,8 @@ pub struct Namer<'a> {
     own: Option<Known<'a>>,
     others: Vec<Known<'a>>,
     home: &'a Home,
+    /// What agents said of their own addresses and ports.
+    agents: &'a Agents,
     times: Range<i64>,
     found: Vec<EndNames>,
     by_look: HashMap<Look, u32>,
@@ -115,18 +119,16 @@ pub struct Namer<'a> {
 }
 
 impl<'a> Namer<'a> {
-    pub fn new(
-        own: Option<&'a Cluster>,
-        all: &'a [Arc<Cluster>],
-        home: &'a Home,
-        times: &Range<i64>,
-    ) -> Self {
-        let others = all.iter().filter(|one| own.is_none_or(|own| own.name != one.name));
+    pub fn new(around: &'a Surroundings<'_>, agents: &'a Agents) -> Self {
+        let own = around.cluster;
+        let others =
+            around.clusters.iter().filter(|one| own.is_none_or(|own| own.name != one.name));
         Self {
             own: own.map(|cluster| (&cluster.name, cluster.directory())),
             others: others.map(|cluster| (&cluster.name, cluster.directory())).collect(),
-            home,
-            times: times.clone(),
+            home: &around.home,
+            agents,
+            times: around.times.clone(),
             found: Vec::new(),
             by_look: HashMap::new(),
             labels: HashMap::new(),
@@ -184,6 +186,12 @@ impl<'a> Namer<'a> {
         };
         let mut labels = std::mem::take(&mut self.labels);
         let mut names = self.resolve(&seen, look, &mut labels).unwrap_or_default();
+        if names.pod.is_none()
+            && !look.is_here
+            && let Some(pod) = self.listening(&seen, look, &mut labels)
+        {
+            names = pod;
+        }
         self.labels = labels;
         if let Some((ip, port)) = look.dialled {
             let dialled = Sighting { ip, port, pod_uid: None, container: None, ..seen };
@@ -199,6 +207,23 @@ impl<'a> Namer<'a> {
             cluster: names.cluster.or(fallback.cluster),
             ..names
         }
+    }
+
+    /// The Pod that listens at a port of its node, as the node's agent said.
+    fn listening(
+        &self,
+        seen: &Sighting<'_>,
+        look: &Look,
+        labels: &mut HashMap<Arc<str>, Option<Arc<str>>>,
+    ) -> Option<EndNames> {
+        let at_ms = self.times.start;
+        let (scope, _) = self.agents.owner(&self.home.cluster, seen.ip, at_ms)?;
+        let end = ((scope, seen.ip), seen.port?, seen.transport);
+        let said = self.agents.service(&end, at_ms)?;
+        let (pod_uid, container) = (said.pod_uid.as_deref(), said.container.as_deref());
+        pod_uid.or(container)?;
+        let seen = Sighting { pod_uid, container, ..seen.clone() };
+        self.resolve(&seen, look, labels).filter(|names| names.pod.is_some())
     }
 
     fn resolve(

@@ -78,6 +78,7 @@ pub fn learn(
     }
 
     let columns = [
+        Text::of(rows, "local_pod_uid")?,
         Text::of(rows, "local_process")?,
         Text::of(rows, "local_container")?,
         Text::of(rows, "local_deployment")?,
@@ -92,9 +93,9 @@ pub fn learn(
         else {
             continue;
         };
-        let [process, container, deployment, workload_kind] =
+        let [pod_uid, process, container, deployment, workload_kind] =
             columns.each_ref().map(|column| column.get(row).map(Arc::from));
-        let service = Service { process, container, deployment, workload_kind };
+        let service = Service { pod_uid, process, container, deployment, workload_kind };
         for scope in scopes.get(&ip).into_iter().flatten() {
             let end = ((scope.clone(), ip), port, transport);
             full.services += u64::from(!directory.serve(end, service.clone(), times.end));
@@ -126,7 +127,7 @@ pub fn complete(
 ) -> Result<RecordBatch, ArrowError> {
     let rows = &batch.rows;
     let ends = Ends::of(rows)?;
-    let mut namer = Namer::new(around.cluster, around.clusters, &around.home, around.times);
+    let mut namer = Namer::new(around, directory);
     let names: Vec<(u32, u32)> = (0..ends.rows)
         .map(|row| (namer.name(&ends, row, true), namer.name(&ends, row, false)))
         .collect();

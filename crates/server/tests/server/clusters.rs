@@ -389,3 +389,39 @@ async fn what_the_cluster_forbids_is_named() {
     let row = world.row("agent:a").await;
     assert_eq!(of(&row, &["local_pod", "remote_service"]), json!([null, "stock-admin"]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_of_another_nodes_network_is_known_by_that_nodes_agent() {
+    let world = watched(&["prod"], |_, server| {
+        shop(server);
+        let mut exporter = pod("uid-exporter", "exporter", "host-b", "10.0.0.2");
+        exporter["spec"]["hostNetwork"] = json!(true);
+        server.put(PODS, exporter).expect("an object");
+    })
+    .await;
+    let answers = row(
+        START_MS,
+        json!({
+            "direction": "incoming", "local_ip": "10.0.0.2", "local_port": 9100,
+            "local_pod_uid": "uid-exporter", "local_host": "host-b", "local_process": "exporter",
+            "remote_ip": "10.244.1.5", "remote_port": null, "bytes_sent": 5,
+        }),
+    );
+    world.feed(batch("b", 1, START_MS, vec![answers])).await;
+    let asks = |port: u16| {
+        row(
+            START_MS,
+            json!({
+                "local_ip": "10.244.1.5", "local_pod_uid": "uid-cart", "local_host": "host-a",
+                "remote_ip": "10.0.0.2", "remote_port": port, "bytes_sent": 5,
+            }),
+        )
+    };
+    world.feed(batch("a", 1, START_MS, vec![asks(9100), asks(10250)])).await;
+    let at = async |port: u16| {
+        let row = world.row(&format!("agent:a remote_port:{port}")).await;
+        of(&row, &["remote_pod", "remote_deployment", "remote_host", "remote_process"])
+    };
+    assert_eq!(at(9100).await, json!(["exporter", "exporter-5d8f", "host-b", "exporter"]));
+    assert_eq!(at(10250).await, json!([null, null, "host-b", null]), "that is kubelet's");
+}
