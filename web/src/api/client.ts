@@ -58,13 +58,36 @@ export async function getJson<T>(path: string, params: Params, signal?: AbortSig
   return request<T>(base + path + queryText(params), { signal }, filter);
 }
 
+/** Hands over text piece by piece as it comes, until its end or until the signal says stop. */
+export async function readText(
+  path: string,
+  params: Params,
+  signal: AbortSignal,
+  take: (piece: string) => void,
+): Promise<void> {
+  const url = base + path + queryText(params);
+  const response = await answerTo(url, { signal, headers: { Accept: 'text/plain' } }, null);
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  if (!reader) return;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    take(value);
+  }
+}
+
 async function request<T>(url: string, init: RequestInit, filter: string | null): Promise<T> {
+  const headers = { Accept: 'application/json', ...init.headers };
+  const response = await answerTo(url, { ...init, headers }, filter);
+  if (response.status === 204) return undefined as T;
+  return (await response.json()) as T;
+}
+
+/** The answer, where it is a good one. */
+async function answerTo(url: string, init: RequestInit, filter: string | null): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(url, {
-      ...init,
-      headers: { Accept: 'application/json', ...init.headers },
-    });
+    response = await fetch(url, init);
   } catch (cause) {
     if (init.signal?.aborted) throw cause;
     throw new Problem({
@@ -74,8 +97,7 @@ async function request<T>(url: string, init: RequestInit, filter: string | null)
     });
   }
   if (!response.ok) throw await readProblem(response, filter);
-  if (response.status === 204) return undefined as T;
-  return (await response.json()) as T;
+  return response;
 }
 
 function asText(value: unknown): string | null {

@@ -2,13 +2,15 @@
 import type { ConnectionsBy, Perspective } from '../domain/search';
 import type { Level } from '../domain/entity';
 import type { Layer } from '../domain/layer';
-import { getJson, type Params } from './client';
+import { getJson, readText, type Params } from './client';
 import type {
   ConnectionsAnswer,
   EntityDetails,
+  EntityEvents,
   FacetsAnswer,
   FlowsAnswer,
   MapAnswer,
+  SchemaAnswer,
   SeriesAnswer,
   StatusAnswer,
   SummaryAnswer,
@@ -126,6 +128,31 @@ export function fetchConnections(scope: Scope, options: ConnectionsOptions, sign
 /** What is known of one entity, by `kind:id`. */
 export function fetchEntity(entity: string, signal?: AbortSignal) {
   return getJson<EntityDetails>('/entity', { entity }, signal);
+}
+
+/** What its cluster says happened to an entity. */
+export function fetchEvents(entity: string, signal?: AbortSignal) {
+  return getJson<EntityEvents>('/entity/events', { entity }, signal);
+}
+
+export interface LogOptions {
+  /** `pod:id`. */
+  entity: string;
+  container?: string | undefined;
+  /** Lines before now. */
+  lines: number;
+  isFollowed: boolean;
+}
+
+/** The log of a Pod, piece by piece as it comes. */
+export function readLog(options: LogOptions, signal: AbortSignal, take: (piece: string) => void) {
+  const { entity, container, lines, isFollowed } = options;
+  const follow = isFollowed ? 'true' : undefined;
+  return readText('/entity/logs', { entity, container, lines, follow }, signal, take);
+}
+
+export function fetchSchema(signal?: AbortSignal) {
+  return getJson<SchemaAnswer>('/schema', {}, signal);
 }
 
 export function fetchStatus(signal?: AbortSignal) {

@@ -3,6 +3,7 @@ import { Outlet } from '@tanstack/react-router';
 import { lazy, Suspense } from 'react';
 import { useStatus } from '../state/queries';
 import { useView } from '../state/view';
+import { TableSkeleton } from '../parts/States';
 import { Header } from './Header';
 import { Toolbar } from './Toolbar';
 import { SignIn } from './SignIn';
@@ -25,7 +26,7 @@ export function Shell() {
       <Header asksQuestions={asksQuestions} onHelp={help.open} />
       {asksQuestions && <Toolbar />}
       <main className={classes.main} id="main">
-        <Outlet />
+        {status.isPending && asksQuestions ? <TableSkeleton /> : <Outlet />}
         {view.details && (
           <Suspense fallback={null}>
             <DetailsDrawer />

@@ -41,7 +41,7 @@ export function useShellShortcuts() {
     'g a': go('/status'),
     '?': open,
     Escape: () => {
-      if (!opened && view.details) setView({ details: undefined });
+      if (!opened && view.details) setView({ details: undefined, tab: undefined });
     },
   });
   return { opened, open, close };

@@ -9,6 +9,29 @@ export interface EntityRef {
 export type Details =
   { kind: 'pair'; client: EntityRef; server: EntityRef } | { kind: 'entity'; entity: EntityRef };
 
+/** What the drawer tells of an entity; of a pair only its network. */
+export type DetailsTab = 'network' | 'overview' | 'events' | 'logs';
+
+export const detailsTabs: readonly DetailsTab[] = ['network', 'overview', 'events', 'logs'];
+
+export const tabLabels: Record<DetailsTab, string> = {
+  network: 'Network',
+  overview: 'Overview',
+  events: 'Events',
+  logs: 'Logs',
+};
+
+const withLogs: readonly EntityKind[] = ['pod', 'workload', 'service'];
+
+/** Which tabs an entity of the kind has; where no cluster is watched, hosts have no events. */
+export function tabsOf(kind: EntityKind, hasCluster: boolean): readonly DetailsTab[] {
+  if (kind === 'external' || kind === 'external_group') return ['network'];
+  if (withLogs.includes(kind)) return detailsTabs;
+  return kind === 'host' && hasCluster
+    ? ['network', 'overview', 'events']
+    : ['network', 'overview'];
+}
+
 const kinds: readonly EntityKind[] = [
   'process',
   'host',

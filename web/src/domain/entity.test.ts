@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { entityClauses, entityQualifier, type Entity, type Level } from './entity';
+import { entityClauses, entityOfRef, entityQualifier, type Entity, type Level } from './entity';
 import { toCsv, exportName } from './table';
 
 describe('clauses of an entity', () => {
@@ -19,6 +19,21 @@ describe('clauses of an entity', () => {
     ],
     [{ kind: 'host', id: 'web', name: 'web' }, 'host', 'client_host:web'],
     [{ kind: 'host', id: 'web', name: 'web' }, 'process', 'client_host:web -client_process:*'],
+    [
+      { kind: 'host', id: 'web', name: 'web' },
+      'service',
+      'client_host:web -client_service:* -client_deployment:*',
+    ],
+    [
+      { kind: 'external', id: 'example.com', name: 'example.com' },
+      'pod',
+      'client_domain:example.com -client_pod:* -client_host:*',
+    ],
+    [
+      { kind: 'workload', id: 'eu/shop/cart', name: 'cart', namespace: 'shop', cluster: 'eu' },
+      'service',
+      'client_deployment:cart client_namespace:shop client_cluster:eu -client_service:*',
+    ],
     [
       { kind: 'external', id: 'example.com', name: 'example.com' },
       'host',
@@ -42,6 +57,34 @@ describe('clauses of an entity', () => {
     expect(entityQualifier({ kind: 'process', id: 'web/nginx', name: 'nginx' })).toBe('web');
     expect(entityQualifier({ kind: 'host', id: 'web', name: 'web' })).toBeNull();
   });
+
+  it('what is in a cluster is qualified by its namespace, and its cluster where there are several', () => {
+    const cart = entityOfRef({ kind: 'pod', id: 'eu/shop/cart-1' });
+    expect(entityQualifier(cart)).toBe('shop · eu');
+    expect(entityQualifier(cart, false)).toBe('shop');
+  });
+
+  it.each<[Parameters<typeof entityOfRef>[0], Partial<Entity>]>([
+    [
+      { kind: 'process', id: 'web/kworker/0:1' },
+      { name: 'kworker/0:1', host: 'web' },
+    ],
+    [
+      { kind: 'pod', id: 'eu/shop/cart-1' },
+      { name: 'cart-1', namespace: 'shop', cluster: 'eu' },
+    ],
+    [
+      { kind: 'service', id: 'shop/cart' },
+      { name: 'cart', namespace: 'shop' },
+    ],
+    [
+      { kind: 'workload', id: 'web/nginx.service' },
+      { name: 'nginx.service', host: 'web' },
+    ],
+    [{ kind: 'external', id: 'example.com' }, { name: 'example.com' }],
+  ])('%j is named by its reference', (ref, expected) =>
+    expect(entityOfRef(ref)).toEqual({ ...ref, ...expected }),
+  );
 });
 
 describe('tables as text', () => {

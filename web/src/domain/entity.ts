@@ -42,13 +42,36 @@ export function entityKey(entity: Pick<Entity, 'kind' | 'id'>): string {
   return `${entity.kind}:${entity.id}`;
 }
 
-/** Where the entity lives: namespace and cluster, or the host of a process. */
-export function entityQualifier(entity: Entity): string | null {
+/** Where the entity lives: namespace and, unless there is but one, cluster; the host otherwise. */
+export function entityQualifier(entity: Entity, hasClusters = true): string | null {
   if (entity.namespace) {
-    return entity.cluster ? `${entity.namespace} · ${entity.cluster}` : entity.namespace;
+    const { namespace, cluster } = entity;
+    return cluster && hasClusters ? `${namespace} · ${cluster}` : namespace;
   }
-  if (entity.kind === 'process') return entity.host ?? entity.id.split('/')[0] ?? null;
-  return null;
+  if (entity.kind !== 'process' && entity.kind !== 'workload') return null;
+  const slash = entity.id.indexOf('/');
+  return entity.host ?? (slash > 0 ? entity.id.slice(0, slash) : null);
+}
+
+/** An entity as far as its reference alone tells: enough to name it before any answer came. */
+export function entityOfRef({ kind, id }: Pick<Entity, 'kind' | 'id'>): Entity {
+  if (kind === 'process') {
+    const slash = id.indexOf('/');
+    if (slash < 0) return { kind, id, name: id };
+    return { kind, id, name: id.slice(slash + 1), host: id.slice(0, slash) };
+  }
+  if (kind !== 'pod' && kind !== 'workload' && kind !== 'service') return { kind, id, name: id };
+  const parts = id.split('/');
+  if (parts.length >= 3) {
+    const [name, namespace] = [parts.at(-1) ?? id, parts.at(-2) ?? null];
+    return { kind, id, name, namespace, cluster: parts.slice(0, -2).join('/') };
+  }
+  const [place, name] = parts;
+  if (name === undefined) return { kind, id, name: id };
+  // Without a cluster it is a workload of a plain host, or in a namespace that nobody watches.
+  return kind === 'workload'
+    ? { kind, id, name, host: place }
+    : { kind, id, name, namespace: place };
 }
 
 const ipv4 = /^\d{1,3}(\.\d{1,3}){3}$/;
@@ -65,10 +88,20 @@ function field(side: FilterSide, name: string): string {
 
 /** Finer names that an end of this kind lacks at the level: there it stands for what is not known. */
 function lacking(kind: EntityKind, level: Level): readonly string[] {
-  if (kind === 'host') return level === 'process' ? ['process'] : [];
-  if (kind === 'external') return ['host'];
+  if (kind === 'host') return finer[level];
+  if (kind === 'workload') return level === 'service' ? ['service'] : [];
+  if (kind === 'external') return level === 'process' ? ['host'] : [...finer[level], 'host'];
   return [];
 }
+
+/** Names that come before the host at a level. */
+const finer: Record<Level, readonly string[]> = {
+  process: ['process'],
+  host: [],
+  pod: ['pod'],
+  deployment: ['deployment'],
+  service: ['service', 'deployment'],
+};
 
 /**
  * The clauses that select this entity at one end of a conversation, for a link to its flows.

@@ -1,6 +1,6 @@
 // One row as people read it, a flow or a request: its two ends named, and every known fact in
 // groups. Pure.
-import type { Entity, Level } from './entity';
+import type { Entity, EntityKind, Level } from './entity';
 import { clauseText } from './filterEdit';
 import { hasField, layerSchemas, type Layer } from './layer';
 import { isMetric, metric } from './metrics';
@@ -30,8 +30,17 @@ function endEntity(row: FlowFields, side: 'client' | 'server', level: Level): En
   const pod = of('pod');
   const namespace = of('namespace');
   if (level === 'host' && host) return { kind: 'host', id: host, name: host };
-  if (pod)
-    return { kind: 'pod', id: namespace ? `${namespace}/${pod}` : pod, name: pod, namespace };
+  const cluster = of('cluster');
+  const placed = (kind: EntityKind, name: string): Entity => {
+    const place = [cluster, namespace ?? (kind === 'workload' ? host : null)];
+    return { kind, id: [...place, name].filter(Boolean).join('/'), name, namespace, cluster };
+  };
+  const service = of('service');
+  if (level === 'service' && service) return placed('service', service);
+  const workload = of('deployment');
+  if ((level === 'service' || level === 'deployment') && workload)
+    return { ...placed('workload', workload), workload_kind: of('workload_kind'), host };
+  if (pod && level !== 'process') return placed('pod', pod);
   if (process && host) return { kind: 'process', id: `${host}/${process}`, name: process, host };
   if (host) return { kind: 'host', id: host, name: host };
   const name = of('domain') ?? of('ip') ?? 'unknown';
@@ -147,6 +156,17 @@ function fact(layer: Layer, row: FlowFields, column: ColumnSchema): FlowFact | n
   };
 }
 
+/** Labels of an end, one fact each. */
+function labelFacts(row: FlowFields, column: ColumnSchema): FlowFact[] {
+  const lines = words(row[column.name])?.split('\n') ?? [];
+  return lines.map((line) => {
+    const at = line.indexOf('=');
+    const [name, value] = at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1)];
+    const clause = clauseText(column.name, line);
+    return { column: column.name, label: name, text: value, exact: line, doc: column.doc, clause };
+  });
+}
+
 /** A line of `headers` that a filter finds; what the language has a meaning for matches anything. */
 function headerClause(line: string): string {
   return `headers:*${line.replace(/[^\w./=-]/g, '?')}*`;
@@ -193,7 +213,11 @@ export function flowFacts(layer: Layer, row: FlowFields): FlowFacts[] {
     facts: columns
       .filter(takes)
       .flatMap((column) =>
-        column.name === 'headers' ? headerFacts(row, column) : (fact(layer, row, column) ?? []),
+        column.name === 'headers'
+          ? headerFacts(row, column)
+          : /_labels$/.test(column.name)
+            ? labelFacts(row, column)
+            : (fact(layer, row, column) ?? []),
       ),
   });
   const isMeasure = (column: ColumnSchema) =>

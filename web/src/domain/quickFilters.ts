@@ -25,6 +25,7 @@ const clusterColumns = new Set([
   'zone',
   'region',
   'cluster',
+  'labels',
 ]);
 
 const labels: Record<string, string> = {
@@ -70,6 +71,9 @@ function named(layer: Layer, names: readonly string[]): FilterField[] {
   });
 }
 
+/** Of either end, where a cluster is watched. */
+const inCluster = ['namespace', 'deployment', 'service', 'pod', 'zone', 'cluster', 'labels'];
+
 /** What only this layer can be asked; L4 has its directions and protocols instead. */
 const ownFields: Record<Layer, { title: string; names: readonly string[] }> = {
   l4: { title: '', names: [] },
@@ -91,6 +95,7 @@ export function quickFilterSections(layer: Layer, levels: readonly Level[]): Fil
   const own = ownFields[layer];
   return [
     { id: 'own', title: own.title, fields: named(layer, own.names) },
+    { id: 'cluster', title: 'Cluster', fields: hasCluster ? named(layer, inCluster) : [] },
     { id: 'either', title: 'Either end', fields: named(layer, ['host', 'process', 'pid']) },
     { id: 'client', title: 'Client', fields: sideFields(layer, 'client', hasCluster) },
     { id: 'server', title: 'Server', fields: sideFields(layer, 'server', hasCluster) },
@@ -106,6 +111,8 @@ export const openAtFirst: readonly string[] = [
   'path',
   'dns_type',
   'rcode',
+  'namespace',
+  'labels',
   'client_process',
   'server_process',
   'server_port',

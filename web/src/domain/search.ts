@@ -1,11 +1,13 @@
 // The state of a view as it stands in the address bar. Pure.
 // A key is present only when someone chose something; a page supplies its own defaults.
+import { detailsTabs, type DetailsTab } from './details';
 import { allLevels, type Level } from './entity';
 import { filterForLayer, layers, type Asked, type Layer } from './layer';
 import { resolveBound } from './time';
 
 export type Perspective = 'merged' | 'client' | 'server' | 'both';
 export type ConnectionsBy = 'ip_port' | 'ip';
+export type MapGroup = 'none' | 'namespace' | 'zone' | 'host';
 /** `groups`: request paths at L7, names in DNS. */
 export type SummaryList = 'groups';
 
@@ -32,11 +34,14 @@ export interface ViewSearch {
   details?: string;
   /** The layer in the details drawer, where it is not the page's. */
   details_layer?: Layer;
+  /** What the details drawer tells of an entity; its network unless said otherwise. */
+  tab?: DetailsTab;
   by?: ConnectionsBy;
   fill?: string;
   /** Custom intervals of the fill metric, `low..high`. */
   range?: string;
-  group?: string;
+  /** What the map's nodes stand together by; the server's own choice unless said otherwise. */
+  group?: MapGroup;
   focus?: string;
   depth?: number;
   /** Key of the node that is selected on the map. */
@@ -50,6 +55,7 @@ export interface ViewSearch {
 }
 
 const perspectives: readonly Perspective[] = ['merged', 'client', 'server', 'both'];
+export const mapGroups: readonly MapGroup[] = ['none', 'namespace', 'zone', 'host'];
 export const refreshChoices: readonly number[] = [0, 10, 30, 60, 300];
 
 function oneOf<T extends string>(known: readonly T[], value: unknown): T | undefined {
@@ -90,10 +96,11 @@ export function decodeSearch(raw: Record<string, unknown>): ViewSearch {
     shown: text(raw['shown']),
     details: text(raw['details']),
     details_layer: oneOf(layers, raw['details_layer']),
+    tab: oneOf(detailsTabs, raw['tab']),
     by: oneOf(['ip_port', 'ip'], raw['by']),
     fill: text(raw['fill']),
     range: text(raw['range']),
-    group: text(raw['group']),
+    group: oneOf(mapGroups, raw['group']),
     focus: text(raw['focus']),
     depth: whole(raw['depth'], 1, 3),
     selected: text(raw['selected']),

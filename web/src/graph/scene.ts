@@ -99,7 +99,9 @@ export function buildScene(
   const isSingle = !hasTwoLines(model);
   const widths = isSingle ? model.edges.map((edge) => edge.sent + edge.received) : flows;
   const width = logScale(widths, lineWidth);
-  const places = new Set(model.nodes.map((node) => entityQualifier(node.entity)).filter(Boolean));
+  const clusters = new Set(model.nodes.map((node) => node.entity.cluster).filter(Boolean));
+  const placeOf = (node: MapNode) => entityQualifier(node.entity, clusters.size > 1);
+  const places = new Set(model.nodes.map(placeOf).filter(Boolean));
   const nodes = model.nodes.map((node): SceneNode => ({
     ...placed(node, positions),
     radius: radius(node.inbound),
@@ -107,7 +109,7 @@ export function buildScene(
     kind: node.entity.kind,
     provider: providerOf(node.entity, node.provider),
     label: node.entity.name,
-    qualifier: places.size > 1 ? entityQualifier(node.entity) : null,
+    qualifier: places.size > 1 ? placeOf(node) : null,
     step: stepOf(node.metrics[fill.metric], fill.bounds),
     isNew: isNew(node.key),
   }));

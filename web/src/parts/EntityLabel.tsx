@@ -5,8 +5,14 @@ import {
   IconAffiliate,
   IconBox,
   IconCheck,
+  IconClockPlay,
   IconCopy,
+  IconCopyPlus,
+  IconDatabase,
+  IconPackage,
+  IconPlayerPlay,
   IconServer2,
+  IconSettings,
   IconStack2,
   IconTerminal2,
   IconWorld,
@@ -18,6 +24,7 @@ import { useState, type MouseEvent } from 'react';
 import { encodeDetails } from '../domain/details';
 import { entityQualifier, kindLabels, type Entity, type EntityKind } from '../domain/entity';
 import { providerMark, providerName, providerOf, type Provider } from '../domain/provider';
+import { useClusterCount } from '../state/levels';
 import classes from './EntityLabel.module.css';
 
 const icons: Record<EntityKind, Icon> = {
@@ -30,18 +37,31 @@ const icons: Record<EntityKind, Icon> = {
   external_group: IconWorldShare,
 };
 
+/** Workloads that are not Deployments. */
+const workloadIcons: Record<string, Icon> = {
+  StatefulSet: IconDatabase,
+  DaemonSet: IconCopyPlus,
+  Job: IconPlayerPlay,
+  CronJob: IconClockPlay,
+  systemd: IconSettings,
+  container: IconPackage,
+};
+
 interface EntityIconProps {
   kind: EntityKind;
   /** The cloud that a host runs in. */
   provider?: string | null | undefined;
+  /** Kind of a workload. */
+  workload?: string | null | undefined;
   size?: number;
 }
 
-export function EntityIcon({ kind, provider, size = 14 }: EntityIconProps) {
+export function EntityIcon({ kind, provider, workload, size = 14 }: EntityIconProps) {
   const cloud = providerOf({ kind }, provider);
   if (cloud) return <ProviderIcon provider={cloud} size={size} />;
-  const Glyph = icons[kind];
-  return <Glyph size={size} stroke={1.6} aria-label={kindLabels[kind]} className={classes.icon} />;
+  const Glyph = (workload && workloadIcons[workload]) || icons[kind];
+  const label = workload ?? kindLabels[kind];
+  return <Glyph size={size} stroke={1.6} aria-label={label} className={classes.icon} />;
 }
 
 function ProviderIcon({ provider, size }: { provider: Provider; size: number }) {
@@ -85,15 +105,14 @@ export function EntityLabel({
   strong = false,
   qualified = true,
 }: EntityLabelProps) {
-  const qualifier = entityQualifier(entity);
+  const hasClusters = (useClusterCount() ?? 0) !== 1;
+  const place = entityQualifier(entity);
+  const qualifier = entityQualifier(entity, hasClusters);
   const name = <span className={strong ? classes.strong : classes.name}>{entity.name}</span>;
   const kind = entity.workload_kind ?? kindLabels[entity.kind];
   return (
-    <span
-      className={classes.label}
-      title={`${kind} ${entity.name}${qualifier ? ` · ${qualifier}` : ''}`}
-    >
-      <EntityIcon kind={entity.kind} provider={provider} />
+    <span className={classes.label} title={`${kind} ${entity.name}${place ? ` · ${place}` : ''}`}>
+      <EntityIcon kind={entity.kind} workload={entity.workload_kind} provider={provider} />
       {link ? <EntityLink entity={entity}>{name}</EntityLink> : name}
       {qualified && qualifier && <span className={classes.qualifier}>{qualifier}</span>}
       {link && <CopyButton text={entity.name} />}

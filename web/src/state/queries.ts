@@ -153,6 +153,28 @@ export function useEntity(entity: string, enabled: boolean) {
   });
 }
 
+/** What its cluster says happened to an entity. */
+export function useEvents(entity: string, polling: Polling = {}) {
+  return useQuery({
+    queryKey: ['weir', 'events', entity],
+    queryFn: ({ signal }) => questions.fetchEvents(entity, signal),
+    refetchInterval: interval(polling),
+  });
+}
+
+/** The links to logs and traces elsewhere that the operator set; they last as long as the server. */
+export function useLinks() {
+  const query = useQuery({
+    queryKey: ['weir', 'schema'],
+    queryFn: ({ signal }) => questions.fetchSchema(signal),
+    staleTime: Infinity,
+    select: ({ links }) => links,
+  });
+  return query.data ?? noLinks;
+}
+
+const noLinks: { name: string; url: string }[] = [];
+
 export function useStatus() {
   return useQuery({
     queryKey: ['weir', 'status'],

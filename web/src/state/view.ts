@@ -12,6 +12,7 @@ import {
   type ViewSearch,
 } from '../domain/search';
 import type { TimeRange } from '../domain/time';
+import { useDefaultLevel } from './levels';
 
 /** A view with every shared setting decided. */
 export interface View extends ViewSearch {
@@ -32,10 +33,10 @@ export function pageDefaults(path: string, level: Level | undefined): Partial<Vi
   return { from: 'now-15m', every: 0 };
 }
 
-export function completeView(search: ViewSearch, path: string): View {
+export function completeView(search: ViewSearch, path: string, level: Level = 'process'): View {
   return {
     to: 'now',
-    level: 'process',
+    level,
     layer: layerOf(search),
     perspective: 'merged',
     filter: '',
@@ -66,7 +67,8 @@ export function useView(): ViewControls {
     () => decodeSearch(location.search as Record<string, unknown>),
     [location.search],
   );
-  const view = useMemo(() => completeView(search, path), [search, path]);
+  const level = useDefaultLevel();
+  const view = useMemo(() => completeView(search, path, level), [search, path, level]);
   const setView = useCallback(
     (patch: ViewSearch, options: { replace?: boolean } = {}) => {
       void navigate({

@@ -3,11 +3,10 @@ import { IconArrowNarrowRight } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import type { Details } from '../../domain/details';
 import type { EntityDetails } from '../../api/types';
-import { entityKey, kindLabels, type Entity } from '../../domain/entity';
+import { entityKey, entityOfRef, kindLabels, type Entity } from '../../domain/entity';
 import { providerName } from '../../domain/provider';
 import { EntityIcon, EntityLabel } from '../../parts/EntityLabel';
 import { useEntity } from '../../state/queries';
-import { entityOfRef } from './question';
 import classes from './details.module.css';
 
 interface DetailsHeaderProps {

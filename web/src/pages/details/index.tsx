@@ -4,7 +4,8 @@ import { IconLink, IconTimeline, IconX } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { useMemo, useState } from 'react';
 import type { Scope } from '../../api/questions';
-import { decodeDetails, type Details } from '../../domain/details';
+import { decodeDetails, tabsOf, type Details, type DetailsTab } from '../../domain/details';
+import { entityOfRef, type Entity } from '../../domain/entity';
 import type { Layer } from '../../domain/layer';
 import { volumeMetric } from '../../domain/metrics';
 import { rowsSearch, type ViewSearch } from '../../domain/search';
@@ -12,11 +13,16 @@ import { AnalysisCharts } from '../../parts/AnalysisCharts';
 import { IncompleteMark } from '../../parts/IncompleteMark';
 import { LayerSwitch } from '../../parts/LayerSwitch';
 import { Failure } from '../../parts/States';
+import { useClusterCount } from '../../state/levels';
 import { useConnections, useSummary } from '../../state/queries';
 import { useView } from '../../state/view';
 import { AskedFor } from './AskedFor';
 import { connectionMetrics, Connections } from './Connections';
 import { DetailsHeader } from './DetailsHeader';
+import { EntityTabs } from './EntityTabs';
+import { Events } from './Events';
+import { Logs } from './Logs';
+import { Overview } from './Overview';
 import { Peers } from './Peers';
 import { ResizeEdge, useDrawerWidth } from './ResizeEdge';
 import { detailsMetrics, endsOf, scopeOfLayer } from './question';
@@ -39,8 +45,18 @@ export default function DetailsDrawer() {
   );
 }
 
+/** The tab in the address, where the entity has it. */
+function useTab(details: Details): { tabs: readonly DetailsTab[]; tab: DetailsTab } {
+  const { view } = useView();
+  const hasCluster = (useClusterCount() ?? 0) > 0;
+  const tabs: readonly DetailsTab[] =
+    details.kind === 'entity' ? tabsOf(details.entity.kind, hasCluster) : ['network'];
+  return { tabs, tab: tabs.find((known) => known === view.tab) ?? 'network' };
+}
+
 function DetailsBody({ details }: { details: Details }) {
   const { scope: pageScope, view, setView } = useView();
+  const { tabs, tab } = useTab(details);
   const layer = view.details_layer ?? view.layer;
   const scope = useMemo(() => scopeOfLayer(pageScope, layer), [pageScope, layer]);
   const options = useMemo(
@@ -54,13 +70,42 @@ function DetailsBody({ details }: { details: Details }) {
   const connections = useConnections(scope, options, { every: view.every });
   // Which flows belong to an entity, with its fall-backs, is the server's to say.
   const filter = connections.data?.filter;
-  const close = () => setView({ details: undefined });
+  const close = () => setView({ details: undefined, tab: undefined });
   return (
     <>
       <DetailsHeader
         details={details}
         actions={<Actions layer={layer} filter={filter} onClose={close} />}
       />
+      {tabs.length > 1 && <EntityTabs tabs={tabs} value={tab} />}
+      {tab !== 'network' && details.kind === 'entity' ? (
+        <div className={classes.scroll} key={tab} data-tab={tab}>
+          <Known tab={tab} entity={entityOfRef(details.entity)} />
+        </div>
+      ) : (
+        <Network details={details} scope={scope} connections={connections} />
+      )}
+    </>
+  );
+}
+
+function Known({ tab, entity }: { tab: DetailsTab; entity: Entity }) {
+  if (tab === 'events') return <Events entity={entity} />;
+  return tab === 'logs' ? <Logs entity={entity} /> : <Overview entity={entity} />;
+}
+
+interface NetworkProps {
+  details: Details;
+  scope: Scope;
+  connections: ReturnType<typeof useConnections>;
+}
+
+function Network({ details, scope, connections }: NetworkProps) {
+  const { view, setView } = useView();
+  const { layer } = scope;
+  const filter = connections.data?.filter;
+  return (
+    <>
       <div className={classes.scroll} key={layer}>
         <div className={classes.layers}>
           <LayerSwitch

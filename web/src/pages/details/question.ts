@@ -1,7 +1,7 @@
 // What the details drawer asks for.
 import type { Scope } from '../../api/questions';
-import type { Details, EntityRef } from '../../domain/details';
-import { entityKey, type Entity } from '../../domain/entity';
+import type { Details } from '../../domain/details';
+import { entityKey } from '../../domain/entity';
 import { filterForLayer, layerSchemas, type Layer } from '../../domain/layer';
 import { connectFailures } from '../../domain/metrics';
 
@@ -39,14 +39,6 @@ export const detailsMetrics: Record<Layer, readonly string[]> = {
 /** The page's question to the sums of the drawer's layer, with as much of the filter as these have. */
 export function scopeOfLayer(scope: Scope, layer: Layer): Scope {
   return { ...scope, layer, filter: filterForLayer(scope.filter, layer) };
-}
-
-/** An entity as far as its reference alone tells: enough to name it before any answer came. */
-export function entityOfRef(ref: EntityRef): Entity {
-  if (ref.kind !== 'process') return { ...ref, name: ref.id };
-  const slash = ref.id.indexOf('/');
-  if (slash < 0) return { ...ref, name: ref.id };
-  return { ...ref, name: ref.id.slice(slash + 1), host: ref.id.slice(0, slash) };
 }
 
 /** Whose connections the API is asked for. */

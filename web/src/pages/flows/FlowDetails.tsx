@@ -4,10 +4,14 @@ import { IconFilterMinus, IconFilterPlus } from '@tabler/icons-react';
 import { useNavigate } from '@tanstack/react-router';
 import type { FlowRow } from '../../api/types';
 import { encodeDetails } from '../../domain/details';
+import type { Entity } from '../../domain/entity';
 import { addClauses } from '../../domain/filterEdit';
 import { searchFor, type ViewSearch } from '../../domain/search';
-import { flowEnds, flowFacts, type FlowFact } from '../../domain/flow';
+import { flowEnds, flowFacts, flowTimeMs, type FlowFact } from '../../domain/flow';
+import { fillLinks, requestValues } from '../../domain/links';
 import { CopyButton } from '../../parts/EntityLabel';
+import { OutsideLinks } from '../../parts/OutsideLinks';
+import { useLinks } from '../../state/queries';
 import { useView } from '../../state/view';
 import classes from './flows.module.css';
 
@@ -35,6 +39,7 @@ export function FlowDetails({ row }: { row: FlowRow }) {
         >
           Show in the summary
         </Button>
+        <TraceLinks row={row} server={server.entity} />
       </div>
       <div className={classes.groups}>
         {flowFacts(view.layer, row).map((group) => (
@@ -50,6 +55,15 @@ export function FlowDetails({ row }: { row: FlowRow }) {
       </div>
     </div>
   );
+}
+
+/** Where the trace of a request is kept, as the operator's links say. */
+function TraceLinks({ row, server }: { row: FlowRow; server: Entity }) {
+  const { layer } = useView().view;
+  const templates = useLinks().filter(({ url }) => url.includes('{trace_id}'));
+  const beganMs = flowTimeMs(layer, row);
+  if (layer !== 'l7' || beganMs === null) return null;
+  return <OutsideLinks links={fillLinks(templates, requestValues(row, server, beganMs))} />;
 }
 
 function Fact({ fact }: { fact: FlowFact }) {

@@ -1,6 +1,6 @@
 // Over the map: where one is (whole or focus), how much is shown, what the filter does to the
 // rest, and switches for the panels.
-import { ActionIcon, Button, SegmentedControl, Tooltip } from '@mantine/core';
+import { ActionIcon, Button, SegmentedControl, Select, Tooltip } from '@mantine/core';
 import {
   IconArrowLeft,
   IconChevronRight,
@@ -13,8 +13,10 @@ import type { MapAnswer } from '../../api/types';
 import type { Emphasis } from '../../graph/emphasis';
 import type { MapModel } from '../../graph/model';
 import { isOnlySampled } from '../../domain/incomplete';
+import { mapGroups, type MapGroup } from '../../domain/search';
 import { plural } from '../../domain/units';
 import { EntityLabel } from '../../parts/EntityLabel';
+import { useLevels } from '../../state/levels';
 import type { MapActions } from './actions';
 import type { MapControls } from './mapView';
 import type { Changes } from './useMapModel';
@@ -57,6 +59,7 @@ export function MapBar(props: MapBarProps) {
       </span>
       <CutMark answer={answer} controls={controls} />
       <span className={classes.spacer} />
+      <GroupSelect controls={controls} />
       {hasFilter && (
         <SegmentedControl
           size="xs"
@@ -102,6 +105,34 @@ function changesText({ added, gone }: Changes): string {
   const text = parts.filter(Boolean).join(', ');
   return text === '' ? '' : ` · ${text}`;
 }
+
+/** What nodes stand together by. */
+function GroupSelect({ controls }: Pick<MapBarProps, 'controls'>) {
+  const { settings, setView } = controls;
+  const hasCluster = useLevels().includes('pod');
+  const offered = mapGroups.filter(
+    (group) => hasCluster || group === 'none' || group === 'host' || group === settings.group,
+  );
+  const choices = offered.map((value) => ({ value: value as string, label: groupLabels[value] }));
+  return (
+    <Select
+      aria-label="Group nodes by"
+      size="xs"
+      w={142}
+      allowDeselect={false}
+      value={settings.group}
+      data={[{ value: 'auto', label: 'Group if many' }, ...choices]}
+      onChange={(value) => setView({ group: mapGroups.find((group) => group === value) })}
+    />
+  );
+}
+
+const groupLabels: Record<MapGroup, string> = {
+  none: 'Not grouped',
+  namespace: 'By namespace',
+  zone: 'By zone',
+  host: 'By host',
+};
 
 function Breadcrumb({ controls, actions, model }: MapBarProps) {
   const { settings, setView } = controls;

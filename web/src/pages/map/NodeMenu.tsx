@@ -2,16 +2,20 @@
 import { Menu } from '@mantine/core';
 import {
   IconArrowNarrowRight,
+  IconCalendarEvent,
   IconChartDots3,
+  IconFileText,
   IconFilter,
   IconFilterOff,
   IconListDetails,
   IconRoute,
   IconStack2,
 } from '@tabler/icons-react';
+import { tabsOf } from '../../domain/details';
 import type { Pointed } from '../../graph/emphasis';
 import type { MapEdge, MapModel, MapNode } from '../../graph/model';
 import { EntityLabel } from '../../parts/EntityLabel';
+import { useClusterCount } from '../../state/levels';
 import type { MapActions } from './actions';
 import classes from './Map.module.css';
 
@@ -52,6 +56,8 @@ export function NodeMenu({ model, on, at, actions, onClose }: NodeMenuProps) {
 
 function NodeItems({ node, actions }: { node: MapNode; actions: MapActions }) {
   const clauses = actions.clausesOf(node);
+  const hasCluster = (useClusterCount() ?? 0) > 0;
+  const tabs = hasCluster ? tabsOf(node.entity.kind, hasCluster) : [];
   return (
     <>
       <Menu.Label>
@@ -69,6 +75,22 @@ function NodeItems({ node, actions }: { node: MapNode; actions: MapActions }) {
       >
         Details
       </Menu.Item>
+      {tabs.includes('events') && (
+        <Menu.Item
+          leftSection={<IconCalendarEvent size={14} />}
+          onClick={() => actions.nodeDetails(node, 'events')}
+        >
+          Events
+        </Menu.Item>
+      )}
+      {tabs.includes('logs') && (
+        <Menu.Item
+          leftSection={<IconFileText size={14} />}
+          onClick={() => actions.nodeDetails(node, 'logs')}
+        >
+          Logs
+        </Menu.Item>
+      )}
       <FilterItems clauses={clauses} actions={actions} />
     </>
   );

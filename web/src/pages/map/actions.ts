@@ -2,7 +2,7 @@
 // browser's Back undoes it.
 import { useNavigate } from '@tanstack/react-router';
 import { useCallback, useMemo } from 'react';
-import { encodeDetails } from '../../domain/details';
+import { encodeDetails, type DetailsTab } from '../../domain/details';
 import { entityClauses, type Entity } from '../../domain/entity';
 import { rowsSearch, searchFor, type ViewSearch } from '../../domain/search';
 import type { MapEdge, MapModel, MapNode } from '../../graph/model';
@@ -13,7 +13,7 @@ export interface MapActions {
   select: (key: string | null) => void;
   focus: (key: string, depth: number) => void;
   unfocus: () => void;
-  nodeDetails: (node: MapNode) => void;
+  nodeDetails: (node: MapNode, tab?: DetailsTab) => void;
   edgeDetails: (edge: MapEdge) => void;
   /** Other pages narrowed to the node or the path; null where no filter can name it. */
   open: (page: PagePath, clauses: readonly string[]) => void;
@@ -35,7 +35,8 @@ export function useMapActions({ view, setView }: MapControls, model: MapModel): 
       select: (key) => setView({ selected: key ?? undefined }, { replace: true }),
       focus: (key, depth) => setView({ focus: key, depth, selected: key, q: undefined }),
       unfocus: () => setView({ focus: undefined, depth: undefined }),
-      nodeDetails: ({ entity }) => setView({ details: encodeDetails({ kind: 'entity', entity }) }),
+      nodeDetails: ({ entity }, tab) =>
+        setView({ details: encodeDetails({ kind: 'entity', entity }), tab }),
       edgeDetails: (edge) => {
         const client = entityOf(edge.client);
         const server = entityOf(edge.server);

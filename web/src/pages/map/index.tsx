@@ -26,8 +26,9 @@ export default function MapPage() {
     () => settings.customBounds ?? automaticBounds(values),
     [settings.customBounds, values],
   );
+  const grouped = settings.group === 'auto' ? scope.level : `${scope.level}/${settings.group}`;
   const place =
-    settings.focus === null ? scope.level : `${scope.level}:${settings.focus}:${settings.depth}`;
+    settings.focus === null ? grouped : `${grouped}:${settings.focus}:${settings.depth}`;
   const layout = useLayout(model, place, !data.isFirstLoad && !data.isStale);
   const changes = useChanges(model, data.question, data.isStale);
   const scene = useMapScene(layout.laidOut, settings.fill, bounds, changes);

@@ -2,6 +2,7 @@
 import { useMemo } from 'react';
 import type { Layer } from '../../domain/layer';
 import { connectFailures, fillMetrics, isLayerMetric } from '../../domain/metrics';
+import type { MapGroup } from '../../domain/search';
 import { parseBounds, type Bounds } from '../../graph/intervals';
 import { useView, type ViewControls } from '../../state/view';
 
@@ -14,6 +15,7 @@ export interface MapSettings {
   selected: string | null;
   query: string;
   isRestHidden: boolean;
+  group: MapGroup | 'auto';
 }
 
 export const depthDefault = 1;
@@ -37,6 +39,7 @@ export function useMapView(): MapControls {
       selected: search.selected ?? null,
       query: search.q ?? '',
       isRestHidden: search.rest === 'hide',
+      group: search.group ?? 'auto',
     };
   }, [search, layer]);
   return { ...controls, settings };

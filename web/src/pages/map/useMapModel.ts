@@ -26,16 +26,16 @@ export interface MapData {
  * drawn, the filtered one says what stands out and with which numbers. The browser never filters.
  */
 export function useMapData({ scope, settings, view }: MapControls): MapData {
-  const { fill, focus, depth } = settings;
+  const { fill, focus, depth, group } = settings;
   const { limit } = view;
   const options = useMemo(
     () => ({
       metrics: mapMetrics(scope.layer, fill),
-      group: 'auto',
+      group,
       ...(focus === null ? {} : { focus, depth }),
       ...(limit === undefined ? {} : { limit }),
     }),
-    [scope.layer, fill, focus, depth, limit],
+    [scope.layer, fill, focus, depth, limit, group],
   );
   const isFaded = scope.filter !== '' && !settings.isRestHidden;
   const wholeScope = useMemo(() => (isFaded ? { ...scope, filter: '' } : scope), [scope, isFaded]);
@@ -64,7 +64,9 @@ export function useMapData({ scope, settings, view }: MapControls): MapData {
     error: whole.error ?? part.error,
     isFirstLoad: whole.isPending,
     isStale: whole.isPlaceholderData || part.isPlaceholderData,
-    question: [from, to, level, layer, perspective, focus, depth, wholeScope.filter].join('\n'),
+    question: [from, to, level, layer, perspective, focus, depth, group, wholeScope.filter].join(
+      '\n',
+    ),
     retry: () => {
       void whole.refetch();
       if (isFaded) void filtered.refetch();
