@@ -99,9 +99,11 @@ impl Cluster {
 
     /// How the watch of each kind is.
     pub fn view(&self) -> Vec<KindView> {
+        // First: whoever tells of the cluster holds its state while it waits for the directory.
+        let statuses = self.statuses();
         let directory = self.directory();
         let view = |watch: WatchStatus| KindView { counts: directory.counts(watch.kind), watch };
-        self.statuses().into_iter().map(view).collect()
+        statuses.into_iter().map(view).collect()
     }
 
     fn statuses(&self) -> Vec<WatchStatus> {

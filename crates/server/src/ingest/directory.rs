@@ -51,6 +51,15 @@ pub struct Service {
     pub workload_kind: Option<Arc<str>>,
 }
 
+/// A conversation as its client's agent tells it: from an address of its host to where it was
+/// answered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Call {
+    pub agent: Arc<str>,
+    pub from: IpAddr,
+    pub to: (IpAddr, u16, Transport),
+}
+
 /// The directory; bounded, in memory, filled again by the first batches after a restart.
 pub struct Directory {
     addresses: HashMap<Address, Claim>,
@@ -59,6 +68,8 @@ pub struct Directory {
     services_max: usize,
     /// Start and end of what was heard of each agent.
     heard: HashMap<Arc<str>, (i64, i64)>,
+    /// Until when each conversation was told by its client's end.
+    calls: HashMap<Call, i64>,
     /// Agents by cluster and host.
     hosts: HashMap<(Scope, Arc<str>), AgentName>,
 }
@@ -80,6 +91,7 @@ impl Directory {
             services: HashMap::new(),
             services_max,
             heard: HashMap::new(),
+            calls: HashMap::new(),
             hosts: HashMap::new(),
         }
     }
@@ -104,6 +116,24 @@ impl Directory {
         if self.hosts.get(&place) != Some(owner) {
             self.hosts.insert(place, owner.clone());
         }
+    }
+
+    /// The client's end of a conversation was told. `false`: the directory is full.
+    pub fn call(&mut self, call: Call, to_ms: i64) -> bool {
+        if self.calls.len() >= self.services_max && !self.calls.contains_key(&call) {
+            self.calls.retain(|_, last_ms| *last_ms > to_ms - AGE_MS_MAX);
+            if self.calls.len() >= self.services_max {
+                return false;
+            }
+        }
+        let last_ms = self.calls.entry(call).or_insert(to_ms);
+        *last_ms = (*last_ms).max(to_ms);
+        true
+    }
+
+    /// Whether the client's end of the conversation is told by the agent.
+    pub fn is_told(&self, call: &Call, at_ms: i64) -> bool {
+        self.calls.get(call).is_some_and(|last_ms| last_ms + LATE_MS_MAX > at_ms)
     }
 
     /// The agent on a host of the cluster at `at_ms`.

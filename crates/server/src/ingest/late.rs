@@ -8,6 +8,8 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::directory::Call;
+
 /// How long the cluster may take to tell of a Pod after its first flow's window: kubelet looks at
 /// its containers once a second and writes a Pod's address then.
 const WAIT_MAX: Duration = Duration::from_secs(5);
@@ -25,6 +27,8 @@ pub enum Wanted {
     Pod(Box<str>),
     /// An address of a cluster's network.
     Address(Box<str>, IpAddr),
+    /// The other end of a conversation with a node, as the node's agent tells it.
+    Call(Call),
 }
 
 /// What is or was waited for, and since when.

@@ -11,6 +11,7 @@ mod resolve;
 mod rows;
 mod seed;
 mod skew;
+mod surroundings;
 mod times;
 
 use std::net::IpAddr;
@@ -36,6 +37,7 @@ use names::Home;
 pub use registry::{AgentView, Heard, Registry};
 pub use seed::seed;
 use skew::{Skew, Skews};
+use surroundings::Surroundings;
 
 /// Why a batch was not stored.
 #[derive(Debug, thiserror::Error)]
@@ -193,6 +195,12 @@ impl Ingester {
             Table::L7Samples => batch.header.from_ms..times.end,
             _ => times.clone(),
         };
+        if !self.0.clusters.all().is_empty() {
+            // Others may wait for what this batch says, while it waits for something else.
+            self.with_surroundings(&batch, &heard, |directory, around| {
+                Ok(resolve::learn(directory, &batch, around)?)
+            })?;
+        }
         Ok(Prepared { batch, times, heard, skew, token: token.map(|token| token.id.clone()) })
     }
 
@@ -202,9 +210,7 @@ impl Ingester {
         if clusters.is_empty() {
             return None;
         }
-        let Prepared { batch, heard, .. } = prepared;
-        let cluster = self.0.clusters.of(&batch.header, heard);
-        let mut wanted = self.wanted(batch, heard, cluster.as_deref(), &clusters).ok()?;
+        let mut wanted = self.wanted(prepared, &clusters).ok()?;
         for cluster in clusters.iter().filter(|cluster| cluster.is_beginning()) {
             wanted.push(Wanted::Cluster(cluster.name.as_ref().into()));
         }
@@ -214,29 +220,36 @@ impl Ingester {
     /// The ends of a batch whose names may still come.
     fn wanted(
         &self,
-        batch: &Batch,
-        times: &Range<i64>,
-        cluster: Option<&Cluster>,
+        prepared: &Prepared,
         clusters: &[Arc<Cluster>],
     ) -> Result<Vec<Wanted>, IngestError> {
+        let Prepared { batch, heard, .. } = prepared;
         let ends = rows::Ends::of(&batch.rows)?;
-        let mut wanted = Vec::new();
-        if clusters.iter().any(|cluster| cluster.is_followed()) {
-            let uids = ends.local.pod_uid.values().chain(ends.remote.pod_uid.values());
-            let is_known =
-                |uid: &str| clusters.iter().any(|one| one.directory().pod(uid).is_some());
-            wanted.extend(uids.filter(|uid| !is_known(uid)).map(|uid| Wanted::Pod(uid.into())));
-        }
-        if let Some(cluster) = cluster.filter(|cluster| cluster.is_followed()) {
-            let (directory, agents) = (cluster.directory(), self.directory());
-            let scope = Some(cluster.name.clone());
-            let is_known = |ip: IpAddr| {
-                directory.has_holder(ip, times) || agents.owner(&scope, ip, times.start).is_some()
-            };
-            let ips = ends.remote.ips().filter(|ip| is_private(*ip) && !is_known(*ip));
-            wanted.extend(ips.map(|ip| Wanted::Address(cluster.name.as_ref().into(), ip)));
-        }
-        Ok(wanted)
+        // Before any directory is held: a watch holds its own state while it waits for one.
+        let followed: Vec<Arc<str>> = clusters
+            .iter()
+            .filter(|cluster| cluster.is_followed())
+            .map(|cluster| cluster.name.clone())
+            .collect();
+        self.with_surroundings(batch, heard, |agents, around| {
+            let mut wanted = Vec::new();
+            if !followed.is_empty() {
+                let uids = ends.local.pod_uid.values().chain(ends.remote.pod_uid.values());
+                let unknown = uids.filter(|uid| !around.knows_pod(uid));
+                wanted.extend(unknown.map(|uid| Wanted::Pod(uid.into())));
+            }
+            if let Some(own) = around.own.as_ref().filter(|own| followed.contains(own.name)) {
+                let is_known = |ip: IpAddr| {
+                    own.directory.has_holder(ip, heard)
+                        || agents.owner(&around.home.cluster, ip, heard.start).is_some()
+                };
+                let ips = ends.remote.ips().filter(|ip| is_private(*ip) && !is_known(*ip));
+                wanted.extend(ips.map(|ip| Wanted::Address(own.name.as_ref().into(), ip)));
+            }
+            let agent = batch.header.agent.as_str();
+            wanted.extend(resolve::untold(agents, agent, &ends, around).map(Wanted::Call));
+            Ok(wanted)
+        })
     }
 
     /// Names the ends of a batch and stores it; returns when it is durable.
@@ -308,18 +321,26 @@ impl Ingester {
         batch: &Batch,
         times: &Range<i64>,
     ) -> Result<(RecordBatch, Home), IngestError> {
+        self.with_surroundings(batch, times, |directory, around| {
+            let full = resolve::learn(directory, batch, around)?;
+            let discarded = &self.0.metrics.resolve_discarded;
+            discarded.with_label_values(&["address"]).inc_by(full.addresses);
+            discarded.with_label_values(&["service"]).inc_by(full.services);
+            Ok((resolve::complete(directory, batch, around)?, around.home.clone()))
+        })
+    }
+
+    fn with_surroundings<T>(
+        &self,
+        batch: &Batch,
+        times: &Range<i64>,
+        work: impl FnOnce(&mut Directory, &Surroundings<'_>) -> Result<T, IngestError>,
+    ) -> Result<T, IngestError> {
         let clusters = self.0.clusters.all();
         let cluster = self.0.clusters.of(&batch.header, times);
-        let cluster = cluster.as_deref();
-        let mut home = Home::of(&batch.header, cluster, times);
-        home.cluster = home.cluster.or(batch.header.cluster.as_deref().map(Arc::from));
-        let around = resolve::Surroundings { cluster, clusters: &clusters, home, times };
-        let metrics = &self.0.metrics;
         let mut directory = self.directory();
-        let full = resolve::learn(&mut directory, batch, &around)?;
-        metrics.resolve_discarded.with_label_values(&["address"]).inc_by(full.addresses);
-        metrics.resolve_discarded.with_label_values(&["service"]).inc_by(full.services);
-        Ok((resolve::complete(&directory, batch, &around)?, around.home))
+        let around = Surroundings::new(&batch.header, cluster.as_deref(), &clusters, times);
+        work(&mut directory, &around)
     }
 
     fn directory(&self) -> MutexGuard<'_, Directory> {

@@ -8,16 +8,15 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
-use std::sync::{Arc, RwLockReadGuard};
+use std::sync::Arc;
 
-use weir_kubernetes::{Directory, Resolved, Sighting};
+use weir_kubernetes::{Resolved, Sighting};
 use weir_model::{Direction, Transport};
 use weir_wire::BatchHeader;
 
 use super::directory::Directory as Agents;
-use super::resolve::Surroundings;
 use super::rows::{Ends, Side};
-use crate::clusters::Cluster;
+use super::surroundings::{Held, Surroundings};
 
 /// Longest text of a Pod's labels; what is beyond is left out.
 const LABELS_BYTES_MAX: usize = 4_096;
@@ -39,7 +38,7 @@ pub struct Home {
 
 impl Home {
     /// As the cluster's node says, else the host's cloud.
-    pub fn of(header: &BatchHeader, cluster: Option<&Cluster>, times: &Range<i64>) -> Self {
+    pub fn of(header: &BatchHeader, cluster: Option<&Held<'_>>, times: &Range<i64>) -> Self {
         let place = header.place.as_ref();
         let said = |text: fn(&weir_model::Place) -> Option<&String>| {
             place.and_then(text).map(|text| Arc::from(text.as_str()))
@@ -49,10 +48,9 @@ impl Home {
             zone: said(|place| place.zone.as_ref()),
             region: said(|place| place.region.as_ref()),
         };
-        let directory = cluster.map(Cluster::directory);
-        let node = directory
-            .as_ref()
-            .and_then(|directory| directory.node_of_host(&header.host, &header.boot_id, times));
+        let node = cluster.and_then(|cluster| {
+            cluster.directory.node_of_host(&header.host, &header.boot_id, times)
+        });
         if let Some(node) = node {
             home.zone = node.zone.clone().or(home.zone);
             home.region = node.region.clone().or(home.region);
@@ -102,17 +100,11 @@ struct Look {
     dialled: Option<(IpAddr, Option<u16>)>,
 }
 
-/// One cluster's directory while a batch is named.
-type Known<'a> = (&'a Arc<str>, RwLockReadGuard<'a, Directory>);
-
 /// Names ends for one batch.
 pub struct Namer<'a> {
-    own: Option<Known<'a>>,
-    others: Vec<Known<'a>>,
-    home: &'a Home,
+    around: &'a Surroundings<'a>,
     /// What agents said of their own addresses and ports.
     agents: &'a Agents,
-    times: Range<i64>,
     found: Vec<EndNames>,
     by_look: HashMap<Look, u32>,
     labels: HashMap<Arc<str>, Option<Arc<str>>>,
@@ -120,19 +112,7 @@ pub struct Namer<'a> {
 
 impl<'a> Namer<'a> {
     pub fn new(around: &'a Surroundings<'_>, agents: &'a Agents) -> Self {
-        let own = around.cluster;
-        let others =
-            around.clusters.iter().filter(|one| own.is_none_or(|own| own.name != one.name));
-        Self {
-            own: own.map(|cluster| (&cluster.name, cluster.directory())),
-            others: others.map(|cluster| (&cluster.name, cluster.directory())).collect(),
-            home: &around.home,
-            agents,
-            times: around.times.clone(),
-            found: Vec::new(),
-            by_look: HashMap::new(),
-            labels: HashMap::new(),
-        }
+        Self { around, agents, found: Vec::new(), by_look: HashMap::new(), labels: HashMap::new() }
     }
 
     /// Names of an index that [`Self::name`] gave.
@@ -171,7 +151,8 @@ impl<'a> Namer<'a> {
     }
 
     fn find(&mut self, side: &Side<'_>, row: usize, look: &Look) -> EndNames {
-        let fallback = if look.is_here { EndNames::at(self.home) } else { EndNames::default() };
+        let fallback =
+            if look.is_here { EndNames::at(&self.around.home) } else { EndNames::default() };
         let (Some(ip), Some(transport)) = (side.ip(row), look.transport) else { return fallback };
         let (pod_uid, container) = (side.pod_uid.get(row), side.container.get(row));
         let is_pod = pod_uid.is_some() || container.is_some();
@@ -182,7 +163,7 @@ impl<'a> Namer<'a> {
             transport,
             pod_uid,
             container,
-            times: self.times.clone(),
+            times: self.around.times.clone(),
         };
         let mut labels = std::mem::take(&mut self.labels);
         let mut names = self.resolve(&seen, look, &mut labels).unwrap_or_default();
@@ -195,8 +176,8 @@ impl<'a> Namer<'a> {
         self.labels = labels;
         if let Some((ip, port)) = look.dialled {
             let dialled = Sighting { ip, port, pod_uid: None, container: None, ..seen };
-            if let Some((_, directory)) = &self.own
-                && let Some(service) = directory.dialled(&dialled)
+            if let Some(own) = &self.around.own
+                && let Some(service) = own.directory.dialled(&dialled)
             {
                 names.set_service(service);
             }
@@ -216,8 +197,8 @@ impl<'a> Namer<'a> {
         look: &Look,
         labels: &mut HashMap<Arc<str>, Option<Arc<str>>>,
     ) -> Option<EndNames> {
-        let at_ms = self.times.start;
-        let (scope, _) = self.agents.owner(&self.home.cluster, seen.ip, at_ms)?;
+        let at_ms = self.around.times.start;
+        let (scope, _) = self.agents.owner(&self.around.home.cluster, seen.ip, at_ms)?;
         let end = ((scope, seen.ip), seen.port?, seen.transport);
         let said = self.agents.service(&end, at_ms)?;
         let (pod_uid, container) = (said.pod_uid.as_deref(), said.container.as_deref());
@@ -232,12 +213,12 @@ impl<'a> Namer<'a> {
         look: &Look,
         labels: &mut HashMap<Arc<str>, Option<Arc<str>>>,
     ) -> Option<EndNames> {
-        if let Some((cluster, directory)) = &self.own
-            && let Some(resolved) = directory.resolve(seen)
+        if let Some(own) = &self.around.own
+            && let Some(resolved) = own.directory.resolve(seen)
         {
-            return Some(names_of(cluster, &resolved, labels));
+            return Some(names_of(own.name, &resolved, labels));
         }
-        let mut found = self.others.iter().filter_map(|(cluster, directory)| {
+        let mut found = self.around.others.iter().filter_map(|Held { name, directory }| {
             // Addresses inside of a cluster mean nothing outside of it; what kubelet and the
             // runtime name is the same everywhere.
             let is_certain = look.is_here && (seen.pod_uid.is_some() || seen.container.is_some());
@@ -246,7 +227,7 @@ impl<'a> Namer<'a> {
                 false if look.is_here => None,
                 false => directory.resolve_from_outside(seen),
             };
-            resolved.map(|resolved| (cluster, resolved))
+            resolved.map(|resolved| (*name, resolved))
         });
         let (cluster, resolved) = found.next()?;
         found.next().is_none().then(|| names_of(cluster, &resolved, labels))

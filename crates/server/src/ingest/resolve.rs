@@ -7,7 +7,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::builder::StringDictionaryBuilder;
@@ -18,40 +17,16 @@ use weir_model::Direction;
 use weir_schema::stored_schema;
 use weir_wire::Batch;
 
-use super::directory::{AgentName, Directory, Scope, Service};
-use super::names::{EndNames, Home, Namer};
+use super::directory::{AgentName, Call, Directory, Scope, Service};
+use super::names::{EndNames, Namer};
 use super::rows::{Ends, Text};
-use crate::clusters::Cluster;
+use super::surroundings::Surroundings;
 
 /// How much the directory could not take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Full {
     pub addresses: u64,
     pub services: u64,
-}
-
-/// What is known before a batch's rows are looked at.
-pub struct Surroundings<'a> {
-    /// The cluster that the agent's host is a node of.
-    pub cluster: Option<&'a Cluster>,
-    pub clusters: &'a [Arc<Cluster>],
-    pub home: Home,
-    pub times: &'a Range<i64>,
-}
-
-impl Surroundings<'_> {
-    /// Where an address that the agent uses means what it means: a Pod's in its cluster, a
-    /// host's everywhere. Of a cluster that is known by name only nobody says which is which: there
-    /// it is the agent's in its cluster, and everywhere as long as no other agent uses it.
-    fn scopes(&self, ip: IpAddr) -> Vec<Scope> {
-        match (self.cluster, &self.home.cluster) {
-            (None, Some(_)) => vec![self.home.cluster.clone(), None],
-            (Some(cluster), Some(_)) if !cluster.directory().is_node_ip(ip, self.times) => {
-                vec![self.home.cluster.clone()]
-            }
-            _ => vec![None],
-        }
-    }
 }
 
 /// Remembers what the batch's agent says about its own host.
@@ -86,6 +61,9 @@ pub fn learn(
     ];
     for row in 0..ends.rows {
         if ends.direction(row) != Some(Direction::Incoming) {
+            if let Some(call) = around.call_from_node(&ends, row, &owner.agent) {
+                full.services += u64::from(!directory.call(call, times.end));
+            }
             continue;
         }
         let (Some(ip), Some(port), Some(transport)) =
@@ -102,6 +80,21 @@ pub fn learn(
         }
     }
     Ok(full)
+}
+
+/// Calls answered here that come from nodes whose agents have not told of them.
+pub fn untold<'a>(
+    directory: &'a Directory,
+    own: &'a str,
+    ends: &'a Ends<'_>,
+    around: &'a Surroundings<'_>,
+) -> impl Iterator<Item = Call> {
+    (0..ends.rows).filter_map(move |row| {
+        let at_ms = around.times.start;
+        let (_, owner) = directory.owner(&around.home.cluster, ends.remote.ip(row)?, at_ms)?;
+        let call = around.call_by_node(ends, row, &owner.agent)?;
+        (*owner.agent != *own && !directory.is_told(&call, at_ms)).then_some(call)
+    })
 }
 
 /// What another agent said of one row's far end.
@@ -223,6 +216,7 @@ struct FarEnds<'a> {
     directory: &'a Directory,
     /// By address, where no cluster says on which host it is.
     owners: HashMap<IpAddr, (Scope, &'a AgentName)>,
+    around: &'a Surroundings<'a>,
     agent: &'a str,
     at_ms: i64,
 }
@@ -232,12 +226,12 @@ impl<'a> FarEnds<'a> {
         directory: &'a Directory,
         batch: &'a Batch,
         ends: &Ends<'_>,
-        around: &Surroundings<'_>,
+        around: &'a Surroundings<'a>,
     ) -> Self {
         let (agent, at_ms) = (batch.header.agent.as_str(), around.times.start);
         let owner = |ip| Some((ip, directory.owner(&around.home.cluster, ip, at_ms)?));
         let owners = ends.remote.ips().filter_map(owner).collect();
-        Self { directory, owners, agent, at_ms }
+        Self { directory, owners, around, agent, at_ms }
     }
 
     fn of(&self, ends: &Ends<'_>, row: usize, names: &EndNames) -> Option<Far<'a>> {
@@ -251,6 +245,11 @@ impl<'a> FarEnds<'a> {
             host.and_then(|host| self.directory.on_host(&names.cluster, host, self.at_ms));
         let owner = by_host.or(by_address.map(|(_, owner)| *owner))?;
         if *owner.agent == *self.agent {
+            return None;
+        }
+        // A node lends its address to clients that nobody observes: then this row is the only one.
+        let call = self.around.call_by_node(ends, row, &owner.agent);
+        if call.is_some_and(|call| !self.directory.is_told(&call, self.at_ms)) {
             return None;
         }
         let scope = by_address.map_or_else(|| names.cluster.clone(), |(scope, _)| scope.clone());

@@ -425,3 +425,43 @@ async fn a_pod_of_another_nodes_network_is_known_by_that_nodes_agent() {
     assert_eq!(at(9100).await, json!(["exporter", "exporter-5d8f", "host-b", "exporter"]));
     assert_eq!(at(10250).await, json!([null, null, "host-b", null]), "that is kubelet's");
 }
+
+/// A node's port leads clients from outside to Pods on other nodes, with the node's address in
+/// front; the node's own processes call Pods too. Only of these another end is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_behind_a_nodes_address_are_counted_where_they_are_answered() {
+    let world = watched(&["prod"], |_, server| shop(server)).await;
+    let answered = |port: u16, bytes: u64| {
+        row(
+            START_MS,
+            json!({
+                "direction": "incoming", "local_ip": "10.244.2.6", "local_port": port,
+                "local_pod_uid": "uid-stock", "local_host": "host-b",
+                "remote_ip": "10.0.0.1", "remote_port": null, "bytes_sent": bytes,
+            }),
+        )
+    };
+    let own = row(
+        START_MS,
+        json!({
+            "local_ip": "10.0.0.1", "local_host": "host-a", "local_process": "kubectl",
+            "remote_ip": "10.244.2.6", "remote_port": 8080, "bytes_received": 30,
+        }),
+    );
+    // The node's own call is told a moment after it was answered.
+    let (ingester, own) = (world.running.ingester(), batch("a", 1, START_MS, vec![own]));
+    let told = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        feed(ingester, own).await;
+    });
+    let hello = row(START_MS, json!({"local_ip": "10.0.0.1", "local_host": "host-a"}));
+    world.feed(batch("a", 0, START_MS, vec![hello])).await;
+    world.feed(batch("b", 1, START_MS, vec![answered(8080, 30), answered(9090, 500)])).await;
+    told.await.expect("the node's own call is stored");
+    let of_port = async |port: u16| {
+        let row = world.row(&format!("agent:b local_port:{port}")).await;
+        of(&row, &["remote_agent", "remote_host"])
+    };
+    assert_eq!(of_port(8080).await, json!(["a", "host-a"]), "the other end is told by its agent");
+    assert_eq!(of_port(9090).await, json!([null, "host-a"]), "nobody else tells of it");
+}
