@@ -136,6 +136,12 @@ impl Directory {
         self.calls.get(call).is_some_and(|last_ms| last_ms + LATE_MS_MAX > at_ms)
     }
 
+    /// Minute for which an untold call is waited for: each, if it was told before; of a call that
+    /// never was, 0 for all of them.
+    pub fn minute_of(&self, call: &Call, at_ms: i64) -> i64 {
+        if self.calls.contains_key(call) { at_ms / LATE_MS_MAX } else { 0 }
+    }
+
     /// The agent on a host of the cluster at `at_ms`.
     pub fn on_host(&self, cluster: &Scope, host: &Arc<str>, at_ms: i64) -> Option<&AgentName> {
         let owner = self.hosts.get(&(cluster.clone(), host.clone()))?;

@@ -27,8 +27,8 @@ pub enum Wanted {
     Pod(Box<str>),
     /// An address of a cluster's network.
     Address(Box<str>, IpAddr),
-    /// The other end of a conversation with a node, as the node's agent tells it.
-    Call(Call),
+    /// The other end of a conversation with a node, as the node's agent tells it, in a minute.
+    Call(Call, i64),
 }
 
 /// What is or was waited for, and since when.

@@ -247,7 +247,8 @@ impl Ingester {
                 wanted.extend(ips.map(|ip| Wanted::Address(own.name.as_ref().into(), ip)));
             }
             let agent = batch.header.agent.as_str();
-            wanted.extend(resolve::untold(agents, agent, &ends, around).map(Wanted::Call));
+            let calls = resolve::untold(agents, agent, &ends, around);
+            wanted.extend(calls.map(|(call, minute)| Wanted::Call(call, minute)));
             Ok(wanted)
         })
     }

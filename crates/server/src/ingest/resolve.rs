@@ -82,18 +82,20 @@ pub fn learn(
     Ok(full)
 }
 
-/// Calls answered here that come from nodes whose agents have not told of them.
+/// Calls answered here that come from nodes whose agents have not told of them, each with the minute
+/// for which it is waited for.
 pub fn untold<'a>(
     directory: &'a Directory,
     own: &'a str,
     ends: &'a Ends<'_>,
     around: &'a Surroundings<'_>,
-) -> impl Iterator<Item = Call> {
+) -> impl Iterator<Item = (Call, i64)> {
     (0..ends.rows).filter_map(move |row| {
         let at_ms = around.times.start;
         let (_, owner) = directory.owner(&around.home.cluster, ends.remote.ip(row)?, at_ms)?;
         let call = around.call_by_node(ends, row, &owner.agent)?;
-        (*owner.agent != *own && !directory.is_told(&call, at_ms)).then_some(call)
+        let is_untold = *owner.agent != *own && !directory.is_told(&call, at_ms);
+        is_untold.then(|| (call.clone(), directory.minute_of(&call, at_ms)))
     })
 }
 
