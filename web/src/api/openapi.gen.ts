@@ -546,6 +546,8 @@ export interface components {
             created_ms?: number | null;
             /** @description Those that a Service has outside of the cluster. */
             external_addresses: string[];
+            /** @description Names of those labels that its flows have, so that filters find them. */
+            flow_labels: string[];
             /** @description Whether a cluster or an agent knows it; else all that follows is absent. */
             is_known: boolean;
             /** @description Whether it exists now: what is gone is known for a while longer. */

@@ -19,6 +19,7 @@ use super::entity_types::{
 use super::params::Only;
 use super::read;
 use crate::clusters::Cluster;
+use crate::ingest::labels_of_rows;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -148,6 +149,7 @@ fn describe(details: &mut EntityDetails, named: &Named, cluster: &Cluster) {
                 details.is_known = true;
                 details.workload_kind = Some(directory.workload_of(first).kind.to_owned());
                 details.labels = common_labels(&pods);
+                set_flow_labels(details, first);
                 details.is_living = pods.iter().any(|pod| directory.is_living(pod));
             }
             set_pods(details, directory, &pods);
@@ -166,6 +168,7 @@ fn describe_meta(details: &mut EntityDetails, meta: &Meta) {
 
 fn describe_pod(details: &mut EntityDetails, directory: &Directory, pod: &Arc<Pod>) {
     describe_meta(details, &pod.meta);
+    set_flow_labels(details, pod);
     details.is_living = directory.is_living(pod);
     details.workload_kind = Some(directory.workload_of(pod).kind.to_owned());
     details.node = pod.node.as_deref().map(str::to_owned);
@@ -280,6 +283,13 @@ fn set_pods(details: &mut EntityDetails, directory: &Directory, pods: &[&Arc<Pod
 
 fn texts(labels: &Labels) -> BTreeMap<String, String> {
     labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+}
+
+/// Which of its labels the rows of a Pod have.
+fn set_flow_labels(details: &mut EntityDetails, pod: &Pod) {
+    let of_rows = labels_of_rows(&pod.meta.labels).map(|(name, _)| name);
+    details.flow_labels =
+        of_rows.filter(|name| details.labels.contains_key(*name)).map(str::to_owned).collect();
 }
 
 /// Labels that all Pods of a workload have, with one value.

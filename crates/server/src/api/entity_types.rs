@@ -27,6 +27,8 @@ pub struct EntityDetails {
     /// Those that a Service has outside of the cluster.
     pub external_addresses: Vec<String>,
     pub labels: BTreeMap<String, String>,
+    /// Names of those labels that its flows have, so that filters find them.
+    pub flow_labels: Vec<String>,
     /// From its owner to the top of the chain.
     pub owners: Vec<Owner>,
     /// Names of a Pod's containers.

@@ -34,6 +34,7 @@ use crate::server::Clock;
 use directory::Directory;
 use late::{Late, Wanted};
 use names::Home;
+pub use names::labels_of_rows;
 pub use registry::{AgentView, Heard, Registry};
 pub use seed::seed;
 use skew::{Skew, Skews};

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use weir_kubernetes::{Resolved, Sighting};
+use weir_kubernetes::{Labels, Resolved, Sighting};
 use weir_model::{Direction, Transport};
 use weir_wire::BatchHeader;
 
@@ -263,19 +263,21 @@ fn names_of(
 }
 
 /// A line `name=value` each, in the order of the names.
-fn labels_text(labels: &weir_kubernetes::Labels) -> Option<Arc<str>> {
-    let mut text = String::new();
-    for (name, value) in labels.iter() {
-        let is_left_out = LABELS_LEFT_OUT.contains(&&**name);
-        if is_left_out || text.len() + name.len() + value.len() + 2 > LABELS_BYTES_MAX {
-            continue;
+fn labels_text(labels: &Labels) -> Option<Arc<str>> {
+    let lines: Vec<String> =
+        labels_of_rows(labels).map(|(name, value)| format!("{name}={value}")).collect();
+    (!lines.is_empty()).then(|| Arc::from(lines.join("\n")))
+}
+
+/// Those of a Pod's labels that its rows have, in the order of the names.
+pub fn labels_of_rows(labels: &Labels) -> impl Iterator<Item = (&str, &str)> {
+    let mut bytes = 0;
+    labels.iter().map(|(name, value)| (&**name, &**value)).filter(move |(name, value)| {
+        let with_this = bytes + name.len() + value.len() + 2;
+        let is_kept = !LABELS_LEFT_OUT.contains(name) && with_this <= LABELS_BYTES_MAX;
+        if is_kept {
+            bytes = with_this;
         }
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text.push_str(name);
-        text.push('=');
-        text.push_str(value);
-    }
-    (!text.is_empty()).then(|| Arc::from(text))
+        is_kept
+    })
 }

@@ -66,6 +66,7 @@ async fn a_pod_is_described() {
     assert_eq!(json!(facts), json!([true, true, "host-a", "eu-1", "eu", "Deployment"]));
     assert_eq!(cart["addresses"], json!(["10.244.1.5"]));
     assert_eq!(cart["labels"]["pod-template-hash"], "5d8f", "here all labels are shown");
+    assert_eq!(cart["flow_labels"], json!(["app", "tier"]), "and told which ones filters find");
     let chain = json!([{"kind": "ReplicaSet", "name": "cart-5d8f"},
         {"kind": "Deployment", "name": "cart"}]);
     assert_eq!(cart["owners"], chain);
@@ -86,6 +87,7 @@ async fn workloads_services_and_hosts_have_their_pods() {
     let (cart, of_cart) = pods("workload:prod/shop/cart").await;
     assert_eq!(json!(of_cart), json!(["prod/shop/cart"]));
     assert_eq!(cart["labels"], json!({"app": "cart", "tier": "web", "pod-template-hash": "5d8f"}));
+    assert_eq!(cart["flow_labels"], json!(["app", "tier"]));
     let (stock, of_stock) = pods("service:prod/shop/stock").await;
     assert_eq!(json!(of_stock), json!(["prod/shop/stock"]));
     let port = json!([{"port": 80, "transport": "tcp", "node_port": null}]);

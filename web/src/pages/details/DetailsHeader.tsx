@@ -3,9 +3,16 @@ import { IconArrowNarrowRight } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import type { Details } from '../../domain/details';
 import type { EntityDetails } from '../../api/types';
-import { entityKey, entityOfRef, kindLabels, type Entity } from '../../domain/entity';
+import {
+  entityKey,
+  entityOfRef,
+  entityQualifier,
+  kindLabels,
+  type Entity,
+} from '../../domain/entity';
 import { providerName } from '../../domain/provider';
 import { EntityIcon, EntityLabel } from '../../parts/EntityLabel';
+import { useClusterCount } from '../../state/levels';
 import { useEntity } from '../../state/queries';
 import classes from './details.module.css';
 
@@ -49,6 +56,7 @@ function kindOf(entity: Entity): string {
 }
 
 function Single({ entity }: { entity: Entity }) {
+  const clusters = useClusterCount();
   const isHost = entity.kind === 'host';
   const known = useEntity(entityKey(entity), isHost).data;
   const machine = known?.machine;
@@ -61,6 +69,9 @@ function Single({ entity }: { entity: Entity }) {
         <span className={classes.role}>{kindOf(entity)}</span>
         <h2 className={classes.name}>{entity.name}</h2>
         {isHost && known && <HostPlace known={known} />}
+        {entity.namespace && (
+          <span className={classes.where}>in {entityQualifier(entity, (clusters ?? 0) !== 1)}</span>
+        )}
         {entity.host && !isHost && (
           <span className={classes.where}>
             on <EntityLabel entity={{ kind: 'host', id: entity.host, name: entity.host }} />

@@ -1,7 +1,7 @@
 // Facts of an entity, each with its name: where it is, since when, what owns it, what runs in it.
 import { Fragment, type ReactNode } from 'react';
 import type { EntityDetails } from '../../api/types';
-import type { Entity } from '../../domain/entity';
+import { entityOfRef, type Entity } from '../../domain/entity';
 import { providerName } from '../../domain/provider';
 import { formatAge, formatMoment, formatMomentExact } from '../../domain/time';
 import { CopyButton, EntityLabel } from '../../parts/EntityLabel';
@@ -54,12 +54,12 @@ function Owners({ details }: { details: EntityDetails }) {
       {owners.map(({ kind, name }, at) => {
         const isTop = at === owners.length - 1;
         const id = [cluster, namespace, name].filter(Boolean).join('/');
-        const workload: Entity = { kind: 'workload', id, name, workload_kind: kind };
+        const workload = { ...entityOfRef({ kind: 'workload', id }), workload_kind: kind };
         return (
           <Fragment key={`${kind} ${name}`}>
             {at > 0 && <span className={classes.of}>of</span>}
             <span className={classes.kind}>{kind}</span>
-            {isTop ? <EntityLabel entity={workload} /> : <span>{name}</span>}
+            {isTop ? <EntityLabel entity={workload} qualified={false} /> : <span>{name}</span>}
           </Fragment>
         );
       })}

@@ -1,4 +1,4 @@
-// Labels and annotations. A label is a filter: a click narrows the page to what has it.
+// Labels and annotations. A label that flows have is a filter: a click narrows the page to it.
 import { IconFilterPlus } from '@tabler/icons-react';
 import { useState } from 'react';
 import { addClauses, clauseText } from '../../domain/filterEdit';
@@ -12,11 +12,11 @@ const atFirst = 12;
 
 interface LabelsProps {
   labels: Readonly<Record<string, string>>;
-  /** Whether flows carry them: those of Pods. */
-  hasFilter: boolean;
+  /** Names of those that flows have too. */
+  filterable: readonly string[];
 }
 
-export function Labels({ labels, hasFilter }: LabelsProps) {
+export function Labels({ labels, filterable }: LabelsProps) {
   const { view, setView } = useView();
   const [all, setAll] = useState(false);
   const lines = Object.entries(labels).map(([name, value]) => ({ name, value }));
@@ -39,7 +39,7 @@ export function Labels({ labels, hasFilter }: LabelsProps) {
           );
           return (
             <li key={name}>
-              {hasFilter ? (
+              {filterable.includes(name) ? (
                 <button
                   type="button"
                   className={classes.label}

@@ -36,7 +36,7 @@ export function Overview({ entity }: { entity: Entity }) {
       <Elsewhere entity={entity} details={details} />
       {!details.is_known && <Unknown entity={entity} />}
       <Facts entity={entity} details={details} />
-      <Labels labels={details.labels} hasFilter={entity.kind !== 'host'} />
+      <Labels labels={details.labels} filterable={details.flow_labels} />
       <Pods details={details} />
       {details.live && <Annotations annotations={details.live.annotations} />}
     </>

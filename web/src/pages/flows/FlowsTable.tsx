@@ -146,7 +146,7 @@ function EndCell({ end }: { end: FlowEnd }) {
   const rest = address.startsWith(entity.name) ? address.slice(entity.name.length) : address;
   return (
     <span className={classes.end} data-joined={rest.startsWith(':') || undefined}>
-      <EntityLabel entity={entity} qualified={false} />
+      <EntityLabel entity={entity} qualified={Boolean(entity.namespace)} />
       {rest !== '' && <span className={classes.address}>{rest}</span>}
     </span>
   );
