@@ -40,6 +40,7 @@ test-ui: ui ## Unit tests of the web UI
 test-browser: ui ## Tests in a real browser against live traffic
 	@scripts/setup build test browser
 	cargo build --package weir
+	cargo build --package weir-server --example cluster_double
 	npm --prefix web run e2e
 
 test-kernels: ui ## The same binary on Debian's 6.1 and 6.12 kernels under qemu

@@ -59,6 +59,12 @@ export interface VisitOptions {
   dark?: boolean;
 }
 
+/** Where a page is: of the lab, unless the address names a server of its own. */
+function addressOf(path: string, params: URLSearchParams | undefined): string {
+  const address = path.startsWith('/') ? lab.url + path : path;
+  return params ? `${address}?${params}` : address;
+}
+
 async function visit(options: VisitOptions): Promise<Visit> {
   if (!browser) throw new Error('the browser has not started');
   const context = await browser.newContext({
@@ -71,14 +77,14 @@ async function visit(options: VisitOptions): Promise<Visit> {
   page.setDefaultTimeout(patienceMs);
   const errors: string[] = [];
   const strangers: string[] = [];
+  let home = new URL(lab.url).origin;
   page.on('pageerror', (error) => errors.push(String(error)));
   page.on('console', (message) => {
     if (message.type() === 'error') errors.push(message.text());
   });
   page.on('request', (request) => {
     const { origin, protocol } = new URL(request.url());
-    if (protocol.startsWith('http') && origin !== new URL(lab.url).origin)
-      strangers.push(request.url());
+    if (protocol.startsWith('http') && origin !== home) strangers.push(request.url());
   });
   return {
     page,
@@ -86,7 +92,9 @@ async function visit(options: VisitOptions): Promise<Visit> {
     errors,
     strangers,
     open: async (path, params) => {
-      await page.goto(`${lab.url}${path}${params ? `?${params}` : ''}`);
+      const address = addressOf(path, params);
+      home = new URL(address).origin;
+      await page.goto(address);
     },
     params: () => new URL(page.url()).searchParams,
   };

@@ -15,7 +15,7 @@ export interface RunningWeir {
 const startTimeoutMs = 60_000;
 const stopTimeoutMs = 15_000;
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const { port } = server.address() as AddressInfo;
@@ -24,7 +24,7 @@ async function freePort(): Promise<number> {
 }
 
 /** The URL of the line `ready http://...` that `weir up` writes once it watches and serves. */
-function untilReady(child: ChildProcess): Promise<string> {
+export function untilReady(child: ChildProcess): Promise<string> {
   return new Promise((done, fail) => {
     let out = '';
     let talk = '';
@@ -47,7 +47,7 @@ function untilReady(child: ChildProcess): Promise<string> {
   });
 }
 
-async function end(child: ChildProcess): Promise<void> {
+export async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null) return;
   const ended = new Promise((done) => child.once('exit', done));
   child.kill('SIGTERM');
