@@ -51,12 +51,11 @@ pub struct Service {
     pub workload_kind: Option<Arc<str>>,
 }
 
-/// A conversation as its client's agent tells it: from an address of its host to where it was
-/// answered.
+/// A conversation that is answered as one of the client's node, as the node's agent tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Call {
     pub agent: Arc<str>,
-    pub from: IpAddr,
+    /// Where it is answered.
     pub to: (IpAddr, u16, Transport),
 }
 

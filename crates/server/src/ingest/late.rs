@@ -13,6 +13,9 @@ use super::directory::Call;
 /// How long the cluster may take to tell of a Pod after its first flow's window: kubelet looks at
 /// its containers once a second and writes a Pod's address then.
 const WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long the other end's agent may take: it tells at the same time, but a batch of its own may be
+/// waiting for names before.
+const CALL_WAIT_MAX: Duration = Duration::from_secs(12);
 /// How long what did not come counts as unknown.
 const UNKNOWN_MAX: Duration = Duration::from_secs(600);
 /// Of more things at once none is waited for.
@@ -47,11 +50,15 @@ impl Late {
                     continue;
                 }
             }
+            let wait_max = match wanted {
+                Wanted::Call(..) => CALL_WAIT_MAX,
+                _ => WAIT_MAX,
+            };
             let since = since.entry(wanted).or_insert(now);
             if now.duration_since(*since) >= UNKNOWN_MAX {
                 *since = now;
             }
-            longest = longest.max(WAIT_MAX.saturating_sub(now.duration_since(*since)));
+            longest = longest.max(wait_max.saturating_sub(now.duration_since(*since)));
         }
         (!longest.is_zero()).then_some(longest)
     }

@@ -72,20 +72,22 @@ impl<'a> Surroundings<'a> {
         self.own.as_ref().is_some_and(|own| own.directory.is_node_ip(ip, self.times))
     }
 
-    /// A call of a node's own, as its agent tells it.
+    /// A call that is answered as one of the agent's node: what the node itself calls, and what its
+    /// Pods call outside of the Pods' network, for which the node lends them its address.
     pub fn call_from_node(&self, ends: &Ends<'_>, row: usize, agent: &Arc<str>) -> Option<Call> {
         let (from, to) = (ends.local.ip(row)?, ends.remote.ip(row)?);
+        let is_outgoing = ends.direction(row) == Some(Direction::Outgoing);
+        let is_of_node = is_outgoing && (self.is_node(from) || self.is_node(to));
         let to = (to, ends.remote.port(row)?, ends.transport(row)?);
-        let is_own = ends.direction(row) == Some(Direction::Outgoing) && self.is_node(from);
-        is_own.then(|| Call { agent: agent.clone(), from, to })
+        is_of_node.then(|| Call { agent: agent.clone(), to })
     }
 
-    /// The call that is answered here, if it comes from a node that `agent` watches: it is the
-    /// node's own, or one of those that the node masquerades for others.
+    /// The call that is answered here, if it comes from a node that `agent` watches: one of the
+    /// above, or one of clients from outside for whom the node lends its address.
     pub fn call_by_node(&self, ends: &Ends<'_>, row: usize, agent: &Arc<str>) -> Option<Call> {
         let (from, to) = (ends.remote.ip(row)?, ends.local.ip(row)?);
         let to = (to, ends.local.port(row)?, ends.transport(row)?);
         let is_node = ends.direction(row) == Some(Direction::Incoming) && self.is_node(from);
-        is_node.then(|| Call { agent: agent.clone(), from, to })
+        is_node.then(|| Call { agent: agent.clone(), to })
     }
 }
