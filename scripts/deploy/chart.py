@@ -5,6 +5,7 @@ output. One program for many, since loading the engine takes longer than what it
 
   {"ask": "lint"}                       -> messages of severity and text
   {"ask": "render", "values": {...}}    -> text by template, and the objects in it; or the refusal
+  {"ask": "install", "values": {...}, "kubeconfig": {...}}  -> the same as the cluster would get it
   {"ask": "plain", "values": {...}}     -> the manifests as one text, in the order to apply them
   {"ask": "validate", "objects": [...], "versions": ["1.31"]}  -> what those API servers would refuse
   {"ask": "yaml", "text": "..."}        -> the documents of a YAML text
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import kubernetes_validate
 import yaml
-from helm_python import Chart, HelmError, _native, lint
+from helm_python import Chart, Config, HelmError, _native, lint
 
 CHART = Path(__file__).resolve().parents[2] / "deploy/helm/weir"
 RELEASE = {"name": "weir", "namespace": "weir"}
@@ -36,6 +37,7 @@ KINDS = [
     "Service",
     "StatefulSet",
     "DaemonSet",
+    "Deployment",
     "Ingress",
 ]
 
@@ -47,6 +49,30 @@ def render(request):
         values = json.dumps(request.get("values", {}))
         text = _native.call_string("helm_render", chart._raw(), values, json.dumps(options))
     return json.loads(text)
+
+
+def install(request):
+    """Manifest of an installation that asks the cluster what is there and changes nothing in it."""
+    # API servers validate by a description of all kinds, which a double need not have.
+    options = {"namespace": RELEASE["namespace"], "dry_run": "server"}
+    options["disable_openapi_validation"] = True
+    access = {
+        "kubeconfig_content": json.dumps(request["kubeconfig"]),
+        "namespace": RELEASE["namespace"],
+        "storage_driver": "memory",
+    }
+    with Config(**access) as config, Chart.load(CHART) as chart:
+        text = _native.call_string(
+            "helm_install",
+            config._raw(),
+            _native.HANDLE(0),
+            chart._raw(),
+            None,
+            RELEASE["name"],
+            json.dumps(request.get("values", {})),
+            json.dumps(options),
+        )
+    return json.loads(text)["manifest"]
 
 
 def documents(texts):
@@ -72,6 +98,12 @@ def answer(request):
         except HelmError as err:
             return {"refused": str(err)}
         return {"texts": texts, "objects": [found for _, found in documents(texts)]}
+    if ask == "install":
+        try:
+            texts = {"manifest.yaml": install(request)}
+        except HelmError as err:
+            return {"refused": str(err)}
+        return {"texts": texts, "objects": [found for _, found in documents(texts)]}
     if ask == "plain":
         parts = sorted(documents(render(request)), key=lambda part: KINDS.index(part[1]["kind"]))
         text = "\n---\n".join(text for text, _ in parts) + "\n"
@@ -80,7 +112,7 @@ def answer(request):
         return {"problems": list(problems(request["objects"], request["versions"]))}
     if ask == "yaml":
         return {"documents": list(yaml.safe_load_all(request["text"]))}
-    raise ValueError(f"{ask}: expected lint, render, plain, validate or yaml")
+    raise ValueError(f"{ask}: expected lint, render, install, plain, validate or yaml")
 
 
 def problems(objects, versions):

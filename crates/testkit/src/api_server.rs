@@ -4,6 +4,7 @@
 //! version on, bookmarks, 410 for what was compacted, 401, 403, broken connections, an outage.
 //! Objects are what the test puts in; nothing here runs a cluster.
 
+mod discovery;
 mod single;
 
 use std::collections::BTreeMap;
@@ -282,6 +283,9 @@ fn serve(tcp: TcpStream, config: Arc<ServerConfig>, shared: &Shared) -> Result<(
     }
     if asked.list.ends_with("/log") {
         return single::log(&mut stream, shared, &asked);
+    }
+    if let Some(body) = discovery::answer(&asked.list) {
+        return answer(&mut stream, 200, &body);
     }
     if let Some((code, body)) = single::object(&lock(shared), &asked) {
         return answer(&mut stream, code, &body);

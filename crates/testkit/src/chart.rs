@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
+use crate::ApiServer;
+
 /// The workspace's own folder.
 pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -37,6 +39,20 @@ impl Chart {
         let request = |values| json!({"ask": "render", "values": values, "options": options});
         let requests: Vec<_> = values.iter().map(request).collect();
         Ok(ask_each(&requests)?.into_iter().map(Self::read).collect())
+    }
+
+    /// What an installation would give the cluster of `double`, which Helm asks for what is there;
+    /// nothing is changed in it.
+    pub fn install(values: Value, double: &ApiServer) -> Result<Self> {
+        let cluster = json!({"server": double.url(), "certificate-authority": double.ca_file()});
+        let context = json!({"cluster": "double", "user": "test", "namespace": "weir"});
+        let kubeconfig = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "double",
+            "clusters": [{"name": "double", "cluster": cluster}],
+            "users": [{"name": "test", "user": {"tokenFile": double.token_file()}}],
+            "contexts": [{"name": "double", "context": context}],
+        });
+        Self::read(ask(&json!({"ask": "install", "values": values, "kubeconfig": kubeconfig}))?)
     }
 
     fn read(mut answer: Value) -> Result<Self> {

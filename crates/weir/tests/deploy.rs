@@ -16,6 +16,16 @@ fn is_skipped(test: &str) -> bool {
     missing(test, &[Need::ChartTools])
 }
 
+/// A cluster whose server is elsewhere, with these values of `clusterWatch`.
+fn further(mut cluster_watch: Value) -> Value {
+    cluster_watch["enabled"] = json!(true);
+    json!({
+        "cluster": {"name": "green"}, "server": {"enabled": false}, "clusterWatch": cluster_watch,
+        "agent": {"server": "https://weir.example.com"}, "token": {"existingSecret": "mine"},
+        "networkPolicy": {"clusterWatchEgress": [{"ports": [{"port": 3128}]}]},
+    })
+}
+
 /// Values that turn everything on or over that the defaults leave off.
 fn variants() -> Vec<Value> {
     let digest = format!("sha256:{}", "0a".repeat(32));
@@ -26,7 +36,17 @@ fn variants() -> Vec<Value> {
         json!({"server": {"watch": {"podLogs": true}, "persistence": {"existingClaim": "old"}}}),
         json!({"agent": {"enabled": false}, "networkPolicy": {"enabled": false}}),
         json!({"server": {"enabled": false}, "token": {"existingSecret": "mine"},
+               "cluster": {"name": "green"},
                "agent": {"server": "https://weir.example.com", "hostNetwork": true}}),
+        further(json!({})),
+        further(json!({"config": {"log": {"level": "debug"}}, "podLabels": {"team": "net"},
+                       "serviceAccount": {"annotations": {"a": "b"}},
+                       "podAnnotations": {"a": "b"}, "nodeSelector": {"disk": "ssd"},
+                       "tolerations": [{"operator": "Exists"}], "affinity": {"nodeAffinity": {}},
+                       "priorityClassName": "system-cluster-critical",
+                       "extraEnv": [{"name": "RUST_BACKTRACE", "value": "1"}]})),
+        json!({"server": {"agentTokens": {"green": {"existingSecret": "of-green"},
+                                          "1": {"existingSecret": "of-one", "key": "word"}}}}),
         json!({"agent": {"privileged": true, "appArmor": "", "seLinuxOptions": null,
                          "podAnnotations": {"a": "b"}, "priorityClassName": "system-node-critical"}}),
         json!({
@@ -68,16 +88,23 @@ fn the_plain_manifests_are_the_chart_rendered() -> Result<()> {
     if is_skipped("the plain manifests") {
         return Ok(());
     }
-    let values = std::fs::read_to_string(workspace().join("deploy/kubernetes/values.yaml"))?;
-    let values = ask(&json!({"ask": "yaml", "text": values}))?["documents"][0].take();
-    let answer = ask(&json!({"ask": "plain", "values": values}))?;
-    let text = answer["text"].as_str().context("a text")?;
-    let page = format!(
-        "# Weir for a cluster, without Helm: the chart of deploy/helm/weir rendered with\n\
-         # deploy/kubernetes/values.yaml. Made by `make generate`; docs/how-to/kubernetes.md says how\n\
-         # to apply it.\n{text}"
-    );
-    expect_test::expect_file!["../../../deploy/kubernetes/weir.yaml"].assert_eq(&page);
+    let page = |what: &str, values: &str| -> Result<String> {
+        let text = std::fs::read_to_string(workspace().join(values))?;
+        let documents = ask(&json!({"ask": "yaml", "text": text}))?["documents"].take();
+        let answer = ask(&json!({"ask": "plain", "values": documents[0]}))?;
+        let text = answer["text"].as_str().context("a text")?;
+        Ok(format!(
+            "# {what}, without Helm: the chart of deploy/helm/weir rendered with\n\
+             # {values}. Made by `make generate`; docs/how-to/kubernetes.md says how\n\
+             # to apply it.\n{text}"
+        ))
+    };
+    let first = page("Weir for a cluster", "deploy/kubernetes/values.yaml")?;
+    expect_test::expect_file!["../../../deploy/kubernetes/weir.yaml"].assert_eq(&first);
+    let values = "deploy/kubernetes/further-cluster-values.yaml";
+    let further = page("Weir for a further cluster", values)?;
+    expect_test::expect_file!["../../../deploy/kubernetes/further-cluster.yaml"]
+        .assert_eq(&further);
     Ok(())
 }
 
@@ -151,43 +178,68 @@ fn variables(container: &Value) -> BTreeMap<String, String> {
     variables
 }
 
+/// What `weir config` makes of variables; it refuses what it does not know and what is out of
+/// bounds.
+fn settings(variables: &BTreeMap<String, String>) -> Result<Vec<Value>> {
+    let output = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["config", "--json"])
+        .env_clear()
+        .envs(variables)
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{said}");
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
 #[test]
 fn what_pods_are_told_weir_takes() -> Result<()> {
     if is_skipped("settings of the Pods") {
         return Ok(());
     }
     let values = json!({
-        "cluster": "blue",
-        "server": {"config": {"store": {"retention": "10d"}, "server": {"ingest_bytes_max": "64MiB"}}},
+        "cluster": {"name": "blue"},
+        "server": {"config": {"store": {"retention": "10d"}, "server": {"ingest_bytes_max": "64MiB"}},
+                   "agentTokens": {"green": {"existingSecret": "of-green"},
+                                   "east.1": {"existingSecret": "of-east"}}},
         "agent": {"config": {"agent": {"flows_max": 1_000_000, "udp": false, "cpu_max": 25}}},
     });
-    for (kind, name, command, expected) in [
+    let files = "east.1=/run/secrets/weir-agents/east.1,green=/run/secrets/weir-agents/green";
+    for (values, kind, name, command, expected) in [
         (
+            &values,
             "StatefulSet",
             "weir-server",
             "server",
-            [("store.retention", "10d"), ("kubernetes.cluster", "blue"), ("log.format", "json")],
+            [
+                ("store.retention", "10d"),
+                ("kubernetes.cluster", "blue"),
+                ("server.agent_token_files", files),
+            ],
         ),
         (
+            &values,
             "DaemonSet",
             "weir-agent",
             "agent",
-            [("agent.flows_max", "1000000"), ("agent.udp", "false"), ("agent.host", "node-1")],
+            [("agent.flows_max", "1000000"), ("agent.cluster", "blue"), ("agent.host", "node-1")],
+        ),
+        (
+            &further(json!({"config": {"log": {"level": "debug"}}})),
+            "Deployment",
+            "weir-cluster-watch",
+            "cluster-watch",
+            [
+                ("agent.server", "https://weir.example.com"),
+                ("kubernetes.cluster", "green"),
+                ("log.level", "debug"),
+            ],
         ),
     ] {
         let chart = Chart::render(values.clone())?;
         let container = container(&chart.object(kind, name)?["spec"]["template"]).clone();
         assert_eq!(container["args"], json!([command]));
         let variables = variables(&container);
-        // `weir config` refuses what it does not know and what is out of bounds
-        let output = Command::new(env!("CARGO_BIN_EXE_weir"))
-            .args(["config", "--json"])
-            .env_clear()
-            .envs(&variables)
-            .output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{name}: {said}");
-        let settings: Vec<Value> = serde_json::from_slice(&output.stdout)?;
+        let settings = settings(&variables).context(name)?;
         let told: BTreeMap<_, _> = settings
             .iter()
             .filter(|setting| setting["source"] != "default")
@@ -223,6 +275,12 @@ fn wrong_values_are_refused() -> Result<()> {
     if is_skipped("wrong values") {
         return Ok(());
     }
+    let token = |cluster: &str, token: Value| json!({"server": {"agentTokens": {cluster: token}}});
+    let changed = |path: &str, value: Value| {
+        let mut values = further(json!({}));
+        *values.pointer_mut(path).expect("a value") = value;
+        values
+    };
     let cases = [
         (json!({"severs": {}}), "severs"),
         (json!({"image": {"pullPolicy": "Sometimes"}}), "pullPolicy"),
@@ -236,6 +294,34 @@ fn wrong_values_are_refused() -> Result<()> {
         (json!({"agent": {"server": "weir:9347"}}), "agent/server"),
         (json!({"agent": {"server": "http://weir:9347"}}), "token.existingSecret"),
         (json!({"server": {"enabled": false}}), "agent.server"),
+        (json!({"cluster": "green"}), "/cluster"),
+        (json!({"cluster": {"name": ""}}), "/cluster/name"),
+        (json!({"cluster": {"name": "a/b"}}), "/cluster/name"),
+        (token("a,b", json!({"existingSecret": "x"})), "a,b"),
+        (token("..", json!({"existingSecret": "x"})), ".."),
+        (token("green", json!({})), "existingSecret"),
+        (token("green", json!({"existingSecret": "", "key": "k"})), "existingSecret"),
+        (token("green", json!({"existingSecret": "x", "token": "k"})), "token"),
+        (
+            json!({"server": {"config": {"server": {"agent_token_files": "a=/b"}}}}),
+            "set by the chart itself",
+        ),
+        (further(json!({"replicas": 2})), "replicas"),
+        (further(json!({"config": {"kubernetes": {"cluster": "x"}}})), "set by the chart itself"),
+        // the server of the release knows its own cluster
+        (json!({"clusterWatch": {"enabled": true}}), "server.enabled is on"),
+        (changed("/server/enabled", json!(true)), "server.enabled is on"),
+        (changed("/agent/server", json!("")), "say with agent.server"),
+        (changed("/token/existingSecret", json!("")), "token.existingSecret"),
+        (changed("/cluster/name", json!("kubernetes")), "cluster.name"),
+        (
+            changed(
+                "/server",
+                json!({"enabled": false,
+                                      "agentTokens": {"a": {"existingSecret": "x"}}}),
+            ),
+            "server.agentTokens",
+        ),
     ];
     let values = cases.clone().map(|(values, _)| values);
     let results = Chart::render_each(&values, &json!({}))?;

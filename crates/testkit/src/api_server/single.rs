@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use super::{Asked, Shared, State, Stream, answer, close, lock, status};
 
+/// Kinds that are in no namespace.
+pub const OF_THE_CLUSTER: [&str; 3] = ["nodes", "clusterroles", "clusterrolebindings"];
+
 /// Splits `.../namespaces/NAMESPACE/RESOURCE/NAME`, or `.../nodes/NAME`, into the list over all
 /// namespaces, the namespace and the name.
 fn named(path: &str) -> Option<(String, &str, &str)> {
@@ -17,7 +20,8 @@ fn named(path: &str) -> Option<(String, &str, &str)> {
         let (namespace, resource) = rest.split_once('/')?;
         return Some((format!("{root}/{resource}"), namespace, name));
     }
-    front.ends_with("/nodes").then(|| (front.to_owned(), "", name))
+    let (_, resource) = front.rsplit_once('/')?;
+    OF_THE_CLUSTER.contains(&resource).then(|| (front.to_owned(), "", name))
 }
 
 /// A single object by its path; `None` where the path is that of a list.

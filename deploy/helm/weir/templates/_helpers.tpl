@@ -16,6 +16,7 @@
 
 {{- define "weir.server" -}}{{ include "weir.fullname" . }}-server{{- end -}}
 {{- define "weir.agent" -}}{{ include "weir.fullname" . }}-agent{{- end -}}
+{{- define "weir.clusterWatch" -}}{{ include "weir.fullname" . | trunc 49 | trimSuffix "-" }}-cluster-watch{{- end -}}
 
 {{- define "weir.selector" -}}
 app.kubernetes.io/name: {{ include "weir.name" .root }}
@@ -67,4 +68,27 @@ http://{{ include "weir.server" . }}.{{ .Release.Namespace }}.svc:{{ .Values.ser
   value: {{ if kindIs "float64" $value }}{{ $value | int64 | toString | quote }}{{ else }}{{ $value | toString | quote }}{{ end }}
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* What is watched: objects that name an end of a flow, never Secrets or ConfigMaps. */}}
+{{- define "weir.watchRules" -}}
+- apiGroups: [""]
+  resources: [namespaces, nodes, pods, services, events]
+  verbs: [list, watch]
+- apiGroups: [apps]
+  resources: [replicasets]
+  verbs: [list, watch]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list, watch]
+{{- end -}}
+
+{{/* Port of the server elsewhere, from its URL. */}}
+{{- define "weir.serverPort" -}}
+{{- $url := urlParse .Values.agent.server -}}
+{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" -}}
+{{- default (ternary "443" "80" (eq $url.scheme "https")) $port -}}
 {{- end -}}
