@@ -1,5 +1,5 @@
 // What the details drawer shows, as it stands in the address bar. Pure.
-import type { EntityKind } from './entity';
+import { entityOfRef, type EntityKind } from './entity';
 
 export interface EntityRef {
   kind: EntityKind;
@@ -23,10 +23,15 @@ export const tabLabels: Record<DetailsTab, string> = {
 
 const withLogs: readonly EntityKind[] = ['pod', 'workload', 'service'];
 
-/** Which tabs an entity of the kind has; where no cluster is watched, hosts have no events. */
-export function tabsOf(kind: EntityKind, hasCluster: boolean): readonly DetailsTab[] {
+/**
+ * Which tabs an entity has. What is outside of clusters has neither events nor logs: hosts where no
+ * cluster is watched, and workloads of a plain host, which have no namespace.
+ */
+export function tabsOf(entity: EntityRef, hasCluster: boolean): readonly DetailsTab[] {
+  const { kind } = entity;
   if (kind === 'external' || kind === 'external_group') return ['network'];
-  if (withLogs.includes(kind)) return detailsTabs;
+  const isOutside = kind === 'workload' && !entityOfRef(entity).namespace;
+  if (withLogs.includes(kind) && !isOutside) return detailsTabs;
   return kind === 'host' && hasCluster
     ? ['network', 'overview', 'events']
     : ['network', 'overview'];

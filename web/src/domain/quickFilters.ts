@@ -17,6 +17,7 @@ export interface FilterSection {
 
 /** Columns that only a watched cluster or cloud fills. */
 const clusterColumns = new Set([
+  'pod_uid',
   'pod',
   'namespace',
   'deployment',

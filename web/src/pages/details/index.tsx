@@ -50,7 +50,7 @@ function useTab(details: Details): { tabs: readonly DetailsTab[]; tab: DetailsTa
   const { view } = useView();
   const hasCluster = (useClusterCount() ?? 0) > 0;
   const tabs: readonly DetailsTab[] =
-    details.kind === 'entity' ? tabsOf(details.entity.kind, hasCluster) : ['network'];
+    details.kind === 'entity' ? tabsOf(details.entity, hasCluster) : ['network'];
   return { tabs, tab: tabs.find((known) => known === view.tab) ?? 'network' };
 }
 

@@ -147,7 +147,11 @@ function EndCell({ end }: { end: FlowEnd }) {
   return (
     <span className={classes.end} data-joined={rest.startsWith(':') || undefined}>
       <EntityLabel entity={entity} qualified={Boolean(entity.namespace)} />
-      {rest !== '' && <span className={classes.address}>{rest}</span>}
+      {rest !== '' && (
+        <span className={classes.address} title={address}>
+          {rest}
+        </span>
+      )}
     </span>
   );
 }

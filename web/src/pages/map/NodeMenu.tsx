@@ -57,7 +57,7 @@ export function NodeMenu({ model, on, at, actions, onClose }: NodeMenuProps) {
 function NodeItems({ node, actions }: { node: MapNode; actions: MapActions }) {
   const clauses = actions.clausesOf(node);
   const hasCluster = (useClusterCount() ?? 0) > 0;
-  const tabs = hasCluster ? tabsOf(node.entity.kind, hasCluster) : [];
+  const tabs = hasCluster ? tabsOf(node.entity, hasCluster) : [];
   return (
     <>
       <Menu.Label>
