@@ -159,6 +159,11 @@ impl Directory {
         self.node_ips.best(&ip, times, self.limits.slack_ms).is_some()
     }
 
+    /// The node that has the address.
+    pub fn node_at(&self, ip: IpAddr, times: &Range<i64>) -> Option<&Arc<Node>> {
+        self.nodes.get(self.node_ips.best(&ip, times, self.limits.slack_ms)?)
+    }
+
     /// Whether somebody is known to have had the address at that time, and not only shortly before
     /// or after.
     pub fn has_holder(&self, ip: IpAddr, times: &Range<i64>) -> bool {

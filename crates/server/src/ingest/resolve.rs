@@ -92,7 +92,7 @@ pub fn untold<'a>(
 ) -> impl Iterator<Item = (Call, i64)> {
     (0..ends.rows).filter_map(move |row| {
         let at_ms = around.times.start;
-        let (_, owner) = directory.owner(&around.home.cluster, ends.remote.ip(row)?, at_ms)?;
+        let owner = around.agent_of_node(directory, ends.remote.ip(row)?)?;
         let call = around.call_by_node(ends, row, &owner.agent)?;
         let is_untold = *owner.agent != *own && !directory.is_told(&call, at_ms);
         is_untold.then(|| (call.clone(), directory.minute_of(&call, at_ms)))

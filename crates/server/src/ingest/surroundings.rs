@@ -12,7 +12,7 @@ use weir_kubernetes::Directory;
 use weir_model::Direction;
 use weir_wire::BatchHeader;
 
-use super::directory::{Call, Scope};
+use super::directory::{AgentName, Call, Directory as Agents, Scope};
 use super::names::Home;
 use super::rows::Ends;
 use crate::clusters::Cluster;
@@ -70,6 +70,14 @@ impl<'a> Surroundings<'a> {
 
     fn is_node(&self, ip: IpAddr) -> bool {
         self.own.as_ref().is_some_and(|own| own.directory.is_node_ip(ip, self.times))
+    }
+
+    /// The agent on the node that has the address.
+    pub fn agent_of_node<'d>(&self, agents: &'d Agents, ip: IpAddr) -> Option<&'d AgentName> {
+        let node = self.own.as_ref()?.directory.node_at(ip, self.times)?;
+        let (cluster, at_ms) = (&self.home.cluster, self.times.start);
+        let on_host = agents.on_host(cluster, &node.meta.name, at_ms);
+        on_host.or_else(|| agents.owner(cluster, ip, at_ms).map(|(_, owner)| owner))
     }
 
     /// A call that is answered as one of the agent's node: what the node itself calls, and what its
