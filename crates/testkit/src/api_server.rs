@@ -10,6 +10,7 @@ mod single;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -75,6 +76,8 @@ type Shared = Arc<(Mutex<State>, Condvar)>;
 pub struct ApiServer {
     shared: Shared,
     address: SocketAddr,
+    /// The listener as well, to end it: it may be in a namespace where nothing here can connect.
+    listening: TcpStream,
     folder: tempfile::TempDir,
     thread: Option<JoinHandle<()>>,
 }
@@ -88,14 +91,16 @@ impl ApiServer {
         let config = Arc::new(certificates(address.ip(), folder.path())?);
         let token = "first-token".to_owned();
         let shared: Shared = Arc::default();
-        let mut server = Self { shared: shared.clone(), address, folder, thread: None };
+        let listening = OwnedFd::from(listener.try_clone().context("the listener")?).into();
+        let mut server = Self { shared: shared.clone(), address, listening, folder, thread: None };
         server.write_token(&token)?;
         server.accept_token(&token);
         let thread = std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
+            for stream in listener.incoming() {
                 if lock(&shared).is_over {
                     return;
                 }
+                let Ok(stream) = stream else { continue };
                 let (shared, config) = (shared.clone(), config.clone());
                 // A client that goes away, or does not trust the certificate, is no failure.
                 std::thread::spawn(move || _ = serve(stream, config, &shared));
@@ -222,7 +227,7 @@ impl Drop for ApiServer {
             state.is_over = true;
             state.cuts += 1;
         });
-        _ = TcpStream::connect(self.address); // wakes the listener
+        _ = self.listening.shutdown(std::net::Shutdown::Both); // wakes the listener
         if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
             eprintln!("the API server's thread panicked");
         }

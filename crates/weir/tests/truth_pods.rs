@@ -3,10 +3,11 @@
 //! others. The agent must see what was done, and the server must take it and tell it.
 //!
 //! What a node adds to the chart is stood in for here: volumes are folders, the name of the server
-//! is in /etc/hosts, the API server cannot be reached.
+//! is in /etc/hosts, the API server is a double or cannot be reached.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,13 +17,28 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use weir_testkit::chart::{Chart, workspace};
-use weir_testkit::{Host, Lab, Need, Running, missing, run, wait_for};
+use weir_testkit::{ApiServer, Host, Lab, Need, Running, missing, run, wait_for};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const TOKEN: &str = "a-token-of-the-test-and-of-nothing-else";
+/// By the names of the Secrets that hold them.
+const TOKENS: [(&str, &str); 2] =
+    [("weir-token", TOKEN), ("of-green", "a-token-that-the-cluster-green-has")];
 const PORT: u16 = 9347;
 /// What containers-common calls the default profile; runtimes have the like of it built in.
 const SECCOMP: &str = "/usr/share/containers/seccomp.json";
+
+/// Where a Pod runs.
+#[derive(Clone, Copy)]
+struct Node<'a> {
+    host: &'a Host,
+    /// Files of the image.
+    image: &'a Path,
+    /// `/etc/hosts`.
+    hosts: &'a str,
+    /// The API server; without one nothing answers at its address.
+    api: Option<&'a ApiServer>,
+}
 
 /// A Pod of one container; dropped, it is killed.
 struct Pod {
@@ -43,13 +59,13 @@ impl Drop for Pod {
 }
 
 impl Pod {
-    /// Starts the only container of a workload's Pod on `host`, from the files in `image`.
-    fn start(workload: &Value, host: &Host, image: &Path, hosts: &str) -> Result<Self> {
+    /// Starts the only container of a workload's Pod.
+    fn start(workload: &Value, node: Node) -> Result<Self> {
         let folder = tempfile::tempdir().context("make a folder")?;
         let name = workload["metadata"]["name"].as_str().context("a name")?;
         let spec = &workload["spec"]["template"]["spec"];
-        fs::write(folder.path().join("hosts"), hosts)?;
-        let config = container_config(spec, host, image, folder.path())?;
+        fs::write(folder.path().join("hosts"), node.hosts)?;
+        let config = container_config(spec, node, folder.path())?;
         fs::write(folder.path().join("config.json"), config.to_string())?;
         let id = format!("{name}-{}", std::process::id());
         let state = folder.path().join("state");
@@ -81,7 +97,7 @@ fn capabilities(context: &Value) -> Vec<String> {
 }
 
 /// What kubelet and a runtime make of a Pod's specification.
-fn container_config(spec: &Value, host: &Host, image: &Path, folder: &Path) -> Result<Value> {
+fn container_config(spec: &Value, node: Node, folder: &Path) -> Result<Value> {
     let container = &spec["containers"][0];
     let context = &container["securityContext"];
     let pod = &spec["securityContext"];
@@ -97,7 +113,7 @@ fn container_config(spec: &Value, host: &Host, image: &Path, folder: &Path) -> R
     let held = if user == 0 { json!(capabilities) } else { json!([]) };
     let mut namespaces =
         vec![json!({"type": "mount"}), json!({"type": "uts"}), json!({"type": "ipc"})];
-    namespaces.push(json!({"type": "network", "path": format!("/run/netns/{}", host.name)}));
+    namespaces.push(json!({"type": "network", "path": format!("/run/netns/{}", node.host.name)}));
     if spec["hostPID"] != true {
         namespaces.push(json!({"type": "pid"}));
     }
@@ -105,16 +121,16 @@ fn container_config(spec: &Value, host: &Host, image: &Path, folder: &Path) -> R
     Ok(json!({
         "ociVersion": "1.0.2",
         "hostname": "pod",
-        "root": {"path": image, "readonly": context["readOnlyRootFilesystem"] == true},
+        "root": {"path": node.image, "readonly": context["readOnlyRootFilesystem"] == true},
         "process": {
             "user": {"uid": user, "gid": group, "additionalGids": groups},
             "args": ["/weir", container["args"][0]],
-            "env": environment(container)?,
+            "env": environment(container, node.api)?,
             "cwd": "/",
             "noNewPrivileges": context["allowPrivilegeEscalation"] == false,
             "capabilities": {"bounding": capabilities, "permitted": held, "effective": held},
         },
-        "mounts": mounts(spec, folder)?,
+        "mounts": mounts(spec, node.api, folder)?,
         "linux": {
             "namespaces": namespaces,
             "resources": {"memory": {"limit": memory}},
@@ -135,11 +151,11 @@ fn bytes(quantity: &str) -> Result<u64> {
     Ok(number.parse::<u64>().with_context(|| quantity.to_owned())? << shift)
 }
 
-fn environment(container: &Value) -> Result<Vec<String>> {
-    let mut variables = vec![
-        "KUBERNETES_SERVICE_HOST=127.0.0.1".to_owned(),
-        "KUBERNETES_SERVICE_PORT=1".to_owned(),
-    ];
+fn environment(container: &Value, api: Option<&ApiServer>) -> Result<Vec<String>> {
+    let url = api.map_or("https://127.0.0.1:1".to_owned(), ApiServer::url);
+    let (host, port) = url.trim_start_matches("https://").split_once(':').context("a port")?;
+    let mut variables =
+        vec![format!("KUBERNETES_SERVICE_HOST={host}"), format!("KUBERNETES_SERVICE_PORT={port}")];
     for variable in container["env"].as_array().context("env")? {
         let name = variable["name"].as_str().context("a name")?;
         let value = match name {
@@ -153,7 +169,7 @@ fn environment(container: &Value) -> Result<Vec<String>> {
 }
 
 /// The mounts that every container has, and those of the chart.
-fn mounts(spec: &Value, folder: &Path) -> Result<Vec<Value>> {
+fn mounts(spec: &Value, api: Option<&ApiServer>, folder: &Path) -> Result<Vec<Value>> {
     let bind = |source: &Path, to: &str, mode: &str| json!({"destination": to, "type": "bind", "source": source, "options": ["rbind", mode]});
     let mut mounts = vec![
         json!({"destination": "/proc", "type": "proc", "source": "proc",
@@ -171,9 +187,13 @@ fn mounts(spec: &Value, folder: &Path) -> Result<Vec<Value>> {
     if spec["automountServiceAccountToken"] == true {
         let account = folder.join("account");
         fs::create_dir(&account)?;
-        fs::write(account.join("token"), "none")?;
-        fs::write(account.join("ca.crt"), "")?;
-        mounts.push(bind(&account, "/run/secrets/kubernetes.io/serviceaccount", "ro"));
+        let (token, ca) = match api {
+            Some(api) => (fs::read_to_string(api.token_file())?, fs::read(api.ca_file())?),
+            None => ("none".to_owned(), Vec::new()),
+        };
+        fs::write(account.join("token"), token)?;
+        fs::write(account.join("ca.crt"), ca)?;
+        mounts.push(bind(&account, "/var/run/secrets/kubernetes.io/serviceaccount", "ro"));
     }
     Ok(mounts)
 }
@@ -189,22 +209,34 @@ fn volume(spec: &Value, name: &str, folder: &Path) -> Result<PathBuf> {
         return Ok(PathBuf::from("/sys/fs/cgroup"));
     }
     fs::create_dir(&path)?;
-    match found.map(|volume| &volume["secret"]).filter(|secret| secret.is_object()) {
-        Some(secret) => {
-            let item = secret["items"][0]["path"].as_str().context("the token's file")?;
-            let file = path.join(item);
-            fs::write(&file, format!("{TOKEN}\n"))?;
-            let mode = secret["defaultMode"].as_u64().context("defaultMode")? as u32;
-            fs::set_permissions(&file, fs::Permissions::from_mode(mode))?;
-            chown(&file, Some(0), group)?;
-        }
-        None if group.is_some() => {
-            chown(&path, Some(0), group)?;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o2775))?;
-        }
-        None => {}
+    let files = found.map(secrets).unwrap_or_default();
+    if files.is_empty() && group.is_some() {
+        chown(&path, Some(0), group)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o2775))?;
+    }
+    for (secret, item, mode) in files {
+        let token = TOKENS.iter().find(|(known, _)| *known == secret);
+        let (_, token) = token.with_context(|| format!("a Secret {secret}"))?;
+        let file = path.join(item.as_str().context("the token's file")?);
+        fs::write(&file, format!("{token}\n"))?;
+        let mode = mode.as_u64().context("defaultMode")? as u32;
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode))?;
+        chown(&file, Some(0), group)?;
     }
     Ok(path)
+}
+
+/// Secret, file and mode of each file that a volume has of Secrets.
+fn secrets(volume: &Value) -> Vec<(&Value, &Value, &Value)> {
+    let secret = &volume["secret"];
+    let own = [(&secret["secretName"], &secret["items"][0]["path"], &secret["defaultMode"])];
+    let projected = &volume["projected"];
+    let sources = projected["sources"].as_array().into_iter().flatten();
+    let sources = sources.map(|source| {
+        let secret = &source["secret"];
+        (&secret["name"], &secret["items"][0]["path"], &projected["defaultMode"])
+    });
+    own.into_iter().chain(sources).filter(|(name, ..)| name.is_string()).collect()
 }
 
 /// The default profile as far as it holds for a container with these capabilities; none where this
@@ -284,25 +316,32 @@ fn capabilities_kept() -> Result<u64> {
 }
 
 /// The server's Pod, once all its probes are met.
-fn start_server(chart: &Chart, host: &Host, image: &Path, hosts: &str) -> Result<Pod> {
+fn start_server(chart: &Chart, node: Node) -> Result<Pod> {
     let workload = chart.object("StatefulSet", "weir-server")?;
-    let server = Pod::start(workload, host, image, hosts)?;
+    let server = Pod::start(workload, node)?;
     let container = &workload["spec"]["template"]["spec"]["containers"][0];
     for name in ["startupProbe", "livenessProbe", "readinessProbe"] {
         wait_for(name, Instant::now() + PATIENCE, || {
-            let code = probe(host, &container[name]).ok();
+            let code = probe(node.host, &container[name]).ok();
             Ok((code == Some(200)).then_some(()))
         })
         .with_context(|| server.said())?;
     }
-    assert_eq!(server.status("Uid")?.split_whitespace().next(), Some("65532"));
-    assert_eq!(u64::from_str_radix(&server.status("CapBnd")?, 16)?, 0);
+    check_is_nobody(&server)?;
     Ok(server)
 }
 
+/// Fails where the Pod runs as root or could have a capability.
+fn check_is_nobody(pod: &Pod) -> Result<()> {
+    assert_eq!(pod.status("Uid")?.split_whitespace().next(), Some("65532"));
+    assert_eq!(u64::from_str_radix(&pod.status("CapBnd")?, 16)?, 0);
+    assert_eq!(pod.status("NoNewPrivs")?, "1");
+    Ok(())
+}
+
 /// The agent's Pod, once it watches and has given up what it does not need.
-fn start_agent(chart: &Chart, host: &Host, image: &Path, hosts: &str) -> Result<Pod> {
-    let agent = Pod::start(chart.object("DaemonSet", "weir-agent")?, host, image, hosts)?;
+fn start_agent(chart: &Chart, node: Node) -> Result<Pod> {
+    let agent = Pod::start(chart.object("DaemonSet", "weir-agent")?, node)?;
     wait_for("the agent to watch", Instant::now() + PATIENCE, || {
         ensure!(!agent.said().contains("\"ERROR\""), "{}", agent.said());
         Ok(agent.said().contains("watches node-1").then_some(()))
@@ -317,6 +356,14 @@ fn start_agent(chart: &Chart, host: &Host, image: &Path, hosts: &str) -> Result<
     Ok(agent)
 }
 
+/// The files of the image.
+fn image() -> Result<TempDir> {
+    let image = tempfile::tempdir()?;
+    let rootfs = workspace().join("deploy/rootfs");
+    run(&rootfs.to_string_lossy(), &[env!("CARGO_BIN_EXE_weir"), &image.path().to_string_lossy()])?;
+    Ok(image)
+}
+
 #[test]
 fn the_charts_pods_watch_and_serve() -> Result<()> {
     let needs = [Need::Root, Need::Btf, Need::ChartTools, Need::Program("runc")];
@@ -326,12 +373,11 @@ fn the_charts_pods_watch_and_serve() -> Result<()> {
     let chart = Chart::render(json!({"token": {"existingSecret": "weir-token"}}))?;
     let lab = Lab::new(2)?;
     let (here, there) = (lab.host(0), lab.host(1));
-    let image = tempfile::tempdir()?;
-    let rootfs = workspace().join("deploy/rootfs");
-    run(&rootfs.to_string_lossy(), &[env!("CARGO_BIN_EXE_weir"), &image.path().to_string_lossy()])?;
+    let image = image()?;
     let hosts = format!("127.0.0.1 localhost\n{} weir-server.weir.svc\n", here.ipv4);
-    let server = start_server(&chart, here, image.path(), &hosts)?;
-    let agent = start_agent(&chart, there, image.path(), &hosts)?;
+    let node = Node { host: here, image: image.path(), hosts: &hosts, api: None };
+    let server = start_server(&chart, node)?;
+    let agent = start_agent(&chart, Node { host: there, ..node })?;
 
     let url = format!("http://{}:{PORT}/healthz", here.ipv4);
     for _ in 0..5 {
@@ -359,5 +405,67 @@ fn the_charts_pods_watch_and_serve() -> Result<()> {
     })?;
     let paths: BTreeSet<_> = requests.iter().filter_map(|row| row["path"].as_str()).collect();
     assert_eq!(paths, BTreeSet::from(["/healthz"]), "{requests:?}");
+    Ok(())
+}
+
+/// How many Pods the server knows of a cluster.
+fn known_of(status: &Value, cluster: &str) -> Option<u64> {
+    let clusters = status["clusters"].as_array()?;
+    let cluster = clusters.iter().find(|known| known["name"] == cluster)?;
+    let kinds = cluster["kinds"].as_array()?;
+    kinds.iter().find(|kind| kind["resource"] == "pods")?["objects"].as_u64()
+}
+
+#[test]
+fn the_charts_pods_tell_a_server_elsewhere_of_their_cluster() -> Result<()> {
+    let needs = [Need::Root, Need::Btf, Need::ChartTools, Need::Program("runc")];
+    if missing("Pods of a further cluster", &needs) {
+        return Ok(());
+    }
+    let home = Chart::render(json!({
+        "cluster": {"name": "blue"}, "token": {"existingSecret": "weir-token"},
+        "server": {"agentTokens": {"green": {"existingSecret": "of-green"}}},
+    }))?;
+    let green = Chart::render(json!({
+        "cluster": {"name": "green"}, "server": {"enabled": false},
+        "agent": {"server": format!("http://weir.example.com:{PORT}")},
+        "clusterWatch": {"enabled": true}, "token": {"existingSecret": "of-green"},
+    }))?;
+    let lab = Lab::new(2)?;
+    let (here, there) = (lab.host(0), lab.host(1));
+    let image = image()?;
+    let hosts = format!("127.0.0.1 localhost\n{} weir.example.com\n", here.ipv4);
+    let api = ApiServer::start(there.run(|| TcpListener::bind("127.0.0.1:0"))??)?;
+    for name in ["cart", "stock"] {
+        let metadata = json!({"uid": format!("uid-{name}"), "name": name, "namespace": "shop"});
+        let status = json!({"podIP": "10.0.0.1", "phase": "Running"});
+        let pod = json!({"metadata": metadata, "spec": {"nodeName": "node-1"}, "status": status});
+        api.put("/api/v1/pods", pod)?;
+    }
+    let node = Node { host: here, image: image.path(), hosts: &hosts, api: None };
+    let server = start_server(&home, node)?;
+    let node = Node { host: there, api: Some(&api), ..node };
+    let watch = Pod::start(green.object("Deployment", "weir-cluster-watch")?, node)?;
+    let said = || format!("cluster-watch: {} server: {}", watch.said(), server.said());
+    let pods = |count: u64| {
+        wait_for(&format!("{count} Pods of green"), Instant::now() + PATIENCE, || {
+            let status = get(here, "/api/v1/status")?;
+            Ok((known_of(&status, "green") == Some(count)).then_some(()))
+        })
+        .with_context(said)
+    };
+    pods(2)?;
+    check_is_nobody(&watch)?;
+    api.delete("/api/v1/pods", "uid-cart")?;
+    pods(1)?;
+
+    // its agents come with the same token
+    let agent = start_agent(&green, node)?;
+    let told = wait_for("the agent of green", Instant::now() + PATIENCE, || {
+        let mut status = get(here, "/api/v1/status")?;
+        Ok(status["agents"].get_mut(0).map(Value::take))
+    })
+    .with_context(|| format!("agent: {} {}", agent.said(), said()))?;
+    assert_eq!((&told["cluster"], &told["host"]), (&json!("green"), &json!("node-1")), "{told}");
     Ok(())
 }
