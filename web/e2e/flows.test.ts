@@ -107,22 +107,3 @@ describe('flows', () => {
     );
   });
 });
-
-describe('status', () => {
-  inBrowser('shows agents, store and version as the API does', async (visit) => {
-    await visit.open('/status');
-    const status = await api<{
-      version: string;
-      agents: { agent: string; host: string }[];
-      store: { kind: string };
-    }>('/status', new URLSearchParams());
-    await visit.page.getByText(`weir ${status.version}`).waitFor();
-    for (const { agent, host } of status.agents) {
-      const cell = visit.page.getByRole('cell', { name: agent, exact: true });
-      const row = cell.locator('xpath=..');
-      expect(await row.innerText()).toContain(host);
-      expect(await row.innerText()).toContain('sending');
-    }
-    await visit.page.getByText(status.store.kind, { exact: true }).waitFor();
-  });
-});

@@ -82,6 +82,14 @@ describe('as it is', () => {
     const status = await realStatus();
     expect(await rows(visit).count()).toBe(status.agents.length);
     expect(await hosts(visit)).toEqual(status.agents.map(({ host }) => host));
+    for (const { agent, losses } of status.agents) {
+      const row = visit.page.locator(`tr[data-agent="${agent}"]`);
+      // A busy machine may lose something, and says so.
+      const lost = losses.some(({ kind }) => kind === 'lost');
+      expect(await row.innerText()).toContain(lost ? 'losing' : 'sending');
+    }
+    await visit.page.getByText(`weir ${status.version}`).waitFor();
+    await visit.page.getByText(status.store.kind, { exact: true }).waitFor();
     const tables = visit.page.getByRole('table', { name: 'Stored tables' });
     expect(await tables.locator('tbody tr').count()).toBe(status.store.tables.length);
     for (const table of status.store.tables) {
