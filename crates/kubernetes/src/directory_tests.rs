@@ -234,6 +234,28 @@ fn services_are_found_by_what_was_dialled_and_by_their_backends() {
 }
 
 #[test]
+fn a_service_is_of_the_workload_that_all_its_backends_belong_to() {
+    let mut cluster = Cluster::new();
+    cluster.service(0, "dns", "10.96.0.1", 8_080, 0);
+    let behind = |cluster: &Cluster, at_ms: i64| {
+        let seen = sighting("10.96.0.1", Some(8_080), at_ms..at_ms + 1);
+        let workload = cluster.0.resolve(&seen).expect("the Service").workload;
+        workload.map(|workload| format!("{}/{}", workload.kind, workload.name))
+    };
+    assert_eq!(behind(&cluster, 500), None, "nobody is behind it");
+    cluster.owned(Kind::Pod, "dns-a", "DaemonSet/dns");
+    cluster.owned(Kind::Pod, "dns-b", "DaemonSet/dns");
+    cluster.owned(Kind::Pod, "trial", "Deployment/trial");
+    cluster.slice(1_000, "dns", &["10.0.0.1=dns-a", "10.0.0.2=dns-b"]);
+    assert_eq!(behind(&cluster, 1_500).as_deref(), Some("DaemonSet/dns"));
+    cluster.slice(2_000, "dns", &["10.0.0.1=dns-a", "10.0.0.2=dns-b", "10.0.0.3=trial"]);
+    assert_eq!(behind(&cluster, 2_500), None, "one of two is no guess");
+    assert_eq!(behind(&cluster, 1_500).as_deref(), Some("DaemonSet/dns"), "not yet then");
+    cluster.slice(3_000, "dns", &["10.0.0.1=dns-a", "10.0.0.9=never-told-of"]);
+    assert_eq!(behind(&cluster, 3_500), None, "one of them is not known");
+}
+
+#[test]
 fn a_backend_of_the_hosts_network_is_found_at_its_port() {
     let mut cluster = Cluster::new();
     cluster.node("node-a", "192.168.0.1", "z1");

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use weir_model::Transport;
 
 use crate::directory::Directory;
-use crate::objects::{ContainerId, Meta, Node, OwnerRef, Pod, Service};
+use crate::objects::{ContainerId, Endpoint, EndpointSlice, Meta, Node, OwnerRef, Pod, Service};
 use crate::read::container_id;
 
 /// Longest way from a Pod to its top controller.
@@ -44,6 +44,7 @@ pub struct Resolved<'a> {
     pub pod: Option<&'a Arc<Pod>>,
     /// Name of the container in its Pod.
     pub container: Option<&'a Arc<str>>,
+    /// The Pod's; of a Service whose answering Pod is not known, the one of all its Pods.
     pub workload: Option<Workload<'a>>,
     /// The Service that was dialled, or that the Pod is a backend of.
     pub service: Option<&'a Arc<Service>>,
@@ -77,7 +78,8 @@ impl Directory {
             return Some(self.resolve_pod(pod, seen, id.as_ref()));
         }
         if let Some(service) = self.dialled(seen) {
-            return Some(Resolved { service: Some(service), ..Resolved::default() });
+            let workload = self.workload_behind(service, &seen.times);
+            return Some(Resolved { service: Some(service), workload, ..Resolved::default() });
         }
         let uid = self.node_ips.best(&seen.ip, &seen.times, self.limits.slack_ms)?;
         let node = self.nodes.get(uid)?;
@@ -119,6 +121,34 @@ impl Directory {
             owner = known.and_then(|controller| owner_of(&controller.meta));
         }
         workload
+    }
+
+    /// The workload that every backend of a Service belongs to; `None` where they are of several,
+    /// or one of them is not known.
+    fn workload_behind(&self, service: &Service, times: &Range<i64>) -> Option<Workload<'_>> {
+        let (namespace, name) = (&service.meta.namespace, &service.meta.name);
+        let is_of_service = |slice: &&Arc<EndpointSlice>| {
+            slice.service.as_ref() == Some(name) && slice.meta.namespace == *namespace
+        };
+        let mut behind = None;
+        for slice in self.slices.living().filter(is_of_service) {
+            let was_backend = |endpoint: &&Endpoint| {
+                endpoint.ips.iter().any(|ip| {
+                    let mut members = self.members.all(ip, times, self.limits.slack_ms);
+                    members.any(|member| member.slice.meta.uid == slice.meta.uid)
+                })
+            };
+            for endpoint in slice.endpoints.iter().filter(was_backend) {
+                let pod = self.pods.get(endpoint.pod_uid.as_ref()?)?;
+                let workload = self.workload_of(pod);
+                let of = (&pod.meta.namespace, workload);
+                if behind.is_some_and(|known| known != of) {
+                    return None;
+                }
+                behind = Some(of);
+            }
+        }
+        behind.map(|(_, workload)| workload)
     }
 
     /// The chain from a Pod to its top controller.
@@ -235,7 +265,7 @@ impl Directory {
     fn service_of(&self, pod: &Pod, seen: &Sighting<'_>) -> Option<&Arc<Service>> {
         let slack_ms = self.limits.slack_ms;
         let wanted = seen.port.map(|port| (port, seen.transport));
-        let is_backend = |slice: &crate::objects::EndpointSlice| {
+        let is_backend = |slice: &EndpointSlice| {
             let ports = &slice.ports;
             wanted.is_none_or(|port| ports.is_empty() || ports.contains(&port))
         };

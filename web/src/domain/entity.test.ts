@@ -27,7 +27,17 @@ describe('clauses of an entity', () => {
     [
       { kind: 'external', id: 'example.com', name: 'example.com' },
       'pod',
-      'client_domain:example.com -client_pod:* -client_host:*',
+      'client_domain:example.com -client_pod:* -client_host:* -client_service:*',
+    ],
+    [
+      { kind: 'service', id: 'shop/cart', name: 'cart', namespace: 'shop' },
+      'deployment',
+      'client_service:cart client_namespace:shop -client_deployment:* -client_host:*',
+    ],
+    [
+      { kind: 'service', id: 'shop/cart', name: 'cart', namespace: 'shop' },
+      'service',
+      'client_service:cart client_namespace:shop',
     ],
     [
       { kind: 'workload', id: 'eu/shop/cart', name: 'cart', namespace: 'shop', cluster: 'eu' },

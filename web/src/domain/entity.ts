@@ -90,8 +90,17 @@ function field(side: FilterSide, name: string): string {
 function lacking(kind: EntityKind, level: Level): readonly string[] {
   if (kind === 'host') return finer[level];
   if (kind === 'workload') return level === 'service' ? ['service'] : [];
-  if (kind === 'external') return level === 'process' ? ['host'] : [...finer[level], 'host'];
+  if (kind === 'service') return hasServices(level) ? [...finer[level], 'host'] : [];
+  if (kind === 'external') {
+    if (level === 'process') return ['host'];
+    return [...finer[level], 'host', ...(hasServices(level) ? ['service'] : [])];
+  }
   return [];
+}
+
+/** Whether an end is its Service there where nobody knows who answered for it. */
+function hasServices(level: Level): boolean {
+  return level === 'pod' || level === 'deployment';
 }
 
 /** Names that come before the host at a level. */

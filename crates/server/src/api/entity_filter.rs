@@ -71,7 +71,10 @@ pub fn text(end: End, level: Level, kind: EntityKind, id: &str) -> String {
                 clauses.push(lacks("service"));
             }
         }
-        EntityKind::Service => clauses.extend(placed(end, "service", id)),
+        EntityKind::Service => {
+            clauses.extend(placed(end, "service", id));
+            clauses.extend(before_service(level).iter().map(|name| lacks(name)));
+        }
         EntityKind::External => {
             if id.parse::<std::net::IpAddr>().is_ok() {
                 clauses.extend([is("ip", id), lacks("domain")]);
@@ -107,9 +110,18 @@ fn finer(level: Level) -> &'static [&'static str] {
 fn unobserved(level: Level) -> &'static [&'static str] {
     match level {
         Level::Process | Level::Host => &["host"],
+        Level::Pod => &["pod", "host", "service"],
+        Level::Deployment => &["deployment", "host", "service"],
+        Level::Service => &["service", "deployment", "host"],
+    }
+}
+
+/// What an end lacks that is a Service only because nobody knows who answered for it.
+fn before_service(level: Level) -> &'static [&'static str] {
+    match level {
+        Level::Process | Level::Host | Level::Service => &[],
         Level::Pod => &["pod", "host"],
         Level::Deployment => &["deployment", "host"],
-        Level::Service => &["service", "deployment", "host"],
     }
 }
 
@@ -188,5 +200,8 @@ mod tests {
             text(End::Server, Level::Process, EntityKind::Process, "web/kworker/0:1"),
             "server_host:\"web\" server_process:\"kworker/0:1\""
         );
+        let service = |level| text(End::Server, level, EntityKind::Service, "dns");
+        assert_eq!(service(Level::Service), "server_service:\"dns\"");
+        assert_eq!(service(Level::Pod), "server_service:\"dns\" -server_pod:* -server_host:*");
     }
 }

@@ -237,6 +237,42 @@ async fn behind_two_services_the_server_alone_cannot_say_which() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_service_of_which_nobody_knows_who_answered_has_its_workload() {
+    let world = watched(&["prod"], |_, server| {
+        shop(server);
+        server.put(SERVICES, service("outside", "10.96.0.30")).expect("an object");
+    })
+    .await;
+    let asks = |ip: &str| {
+        let mut row = asks(ip);
+        row.extend([("remote_ip".to_owned(), json!(ip)), ("remote_port".to_owned(), json!(80))]);
+        row.extend(["dialled_ip", "dialled_port"].map(|name| (name.to_owned(), Value::Null)));
+        row
+    };
+    world.feed(batch("a", 1, START_MS, vec![asks("10.96.0.10"), asks("10.96.0.30")])).await;
+    let stock = json!([null, "shop", "stock", "Deployment", "stock", null, null, "prod"]);
+    assert_eq!(of_remote(&world.row("remote_ip:10.96.0.10").await), stock);
+    let outside = json!([null, "shop", null, null, "outside", null, null, "prod"]);
+    assert_eq!(of_remote(&world.row("remote_ip:10.96.0.30").await), outside);
+
+    let servers = async |level: &str| {
+        let to = START_MS + 10 * WINDOW_MS;
+        let path = format!("/summary?level={level}&from={START_MS}&to={to}");
+        let answer = world.get(&path).await;
+        let rows = answer["rows"].as_array().unwrap_or_else(|| panic!("{answer}")).iter();
+        let server = |row: &Value| {
+            let end = &row["server"];
+            format!("{} {}", end["kind"].as_str().unwrap(), end["id"].as_str().unwrap())
+        };
+        rows.map(server).collect::<std::collections::BTreeSet<_>>()
+    };
+    let service = |name: &str| format!("service prod/shop/{name}");
+    assert_eq!(servers("pod").await, [service("outside"), service("stock")].into());
+    let workload = "workload prod/shop/stock".to_owned();
+    assert_eq!(servers("deployment").await, [service("outside"), workload].into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_nodes_own_process_is_no_pod() {
     let world = watched(&["prod"], |_, server| {
         shop(server);

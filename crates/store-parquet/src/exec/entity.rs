@@ -37,8 +37,9 @@ fn steps(level: Level) -> &'static [Step] {
     match level {
         Level::Process => &[PROCESS, HOST],
         Level::Host => &[HOST],
-        Level::Pod => &[POD, HOST],
-        Level::Deployment => &[WORKLOAD, HOST],
+        // A Service's address of which nobody knows who answered.
+        Level::Pod => &[POD, HOST, SERVICE],
+        Level::Deployment => &[WORKLOAD, HOST, SERVICE],
         Level::Service => &[SERVICE, WORKLOAD, HOST],
     }
 }

@@ -194,6 +194,10 @@ fn entity(row: &Row, side: Side, level: Level, fold_external: bool) -> Entity {
     if let Some(host) = host {
         return plain(EntityKind::Host, &host);
     }
+    let has_services = matches!(level, Level::Pod | Level::Deployment);
+    if let Some(service) = own("service").filter(|_| has_services) {
+        return named(EntityKind::Service, service, None);
+    }
     let (domain, ip) = (own("domain"), own("ip").unwrap_or_default());
     if !fold_external {
         return plain(EntityKind::External, &domain.unwrap_or(ip));
