@@ -9,6 +9,7 @@ import {
   requestsBehind,
   type FlowFields,
 } from './flow';
+import type { Level } from './entity';
 import { layerSchemas } from './layer';
 
 const timeColumn =
@@ -53,6 +54,21 @@ describe('a flow row', () => {
 
   it('names the ends at the level', () => {
     expect(flowEnds(row, 'host').client.entity).toEqual({ kind: 'host', id: 'web', name: 'web' });
+  });
+
+  it('is the Service where nobody knows who answered', () => {
+    const dns = {
+      ...row,
+      server_domain: null,
+      server_cluster: 'eu',
+      server_namespace: 'kube-system',
+      server_service: 'coredns',
+      server_deployment: 'coredns',
+    };
+    const end = (level: Level) => flowEnds(dns, level).server.entity;
+    expect(end('pod')).toMatchObject({ kind: 'service', id: 'eu/kube-system/coredns' });
+    expect(end('deployment')).toMatchObject({ kind: 'workload', id: 'eu/kube-system/coredns' });
+    expect(end('process')).toMatchObject({ kind: 'external', id: '93.184.216.34' });
   });
 
   it('has no number where the kernel gave none', () => {

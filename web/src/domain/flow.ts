@@ -43,6 +43,7 @@ function endEntity(row: FlowFields, side: 'client' | 'server', level: Level): En
   if (pod && level !== 'process') return placed('pod', pod);
   if (process && host) return { kind: 'process', id: `${host}/${process}`, name: process, host };
   if (host) return { kind: 'host', id: host, name: host };
+  if (service && (level === 'pod' || level === 'deployment')) return placed('service', service);
   const name = of('domain') ?? of('ip') ?? 'unknown';
   return { kind: 'external', id: name, name };
 }
