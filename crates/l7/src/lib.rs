@@ -5,7 +5,7 @@
 //! they end. Keeps nothing of bodies and query strings, and of headers only those of a list,
 //! which is `traceparent` unless somebody says otherwise.
 //!
-//! A probe copies only the first bytes of each call, so everything here lives with holes: bodies
+//! A probe copies only some bytes of each call, so everything here lives with holes: bodies
 //! are stepped over by their length, and where the length is in the hole, the next call that
 //! begins like a message is where reading goes on. What a hole swallowed is counted.
 

@@ -1,6 +1,6 @@
 """Calls all methods of `grpc_server.py`, many at once over one connection, and logs what came of it.
 
-    grpc_client.py ADDRESS PORT LOG [large | CERTIFICATE]
+    grpc_client.py ADDRESS PORT LOG [CERTIFICATE] [large]
 
 A line of LOG is one call. `us` are two times, in microseconds: the wait for the answer's beginning
 at the server is longer than the server was told to wait and shorter than the client waited.
@@ -15,8 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 
 ADDRESS, PORT, LOG = sys.argv[1:4]
-IS_LARGE = sys.argv[4:] == ["large"]
-CERTIFICATES = [] if IS_LARGE else sys.argv[4:]
+IS_LARGE = "large" in sys.argv[4:]
+CERTIFICATES = [arg for arg in sys.argv[4:] if arg != "large"]
 log = open(LOG, "a")
 log_lock = threading.Lock()
 

@@ -1,5 +1,5 @@
 //! The payload probe: what TCP connections pass that speak HTTP/1 or HTTP/2, in clear or inside
-//! TLS, call by call, at most the first bytes of each.
+//! TLS, call by call: of HTTP/1 the first bytes of each, of HTTP/2 all but long bodies.
 //!
 //! Owns the payload programs' life: which hooks are used, load, attach, and taking what was handed
 //! over. What the programs do is in `payload.bpf.c`, what crosses in `payload.record.h`. Does not
@@ -63,8 +63,8 @@ pub(crate) fn loss_reasons() -> impl Iterator<Item = (&'static str, &'static str
 pub trait PayloadSink {
     /// A connection turned out to speak HTTP.
     fn opened(&mut self, id: u64, ends: L7Ends);
-    /// What a call passed. `position` counts the bytes that passed that way before: what lies
-    /// between the end of one call and the position of the next was not seen.
+    /// What a call passed, or a stretch of it. `position` counts the bytes that passed that way
+    /// before: what lies between the end of one and the position of the next was not seen.
     fn payload(&mut self, id: u64, position: u64, payload: &Payload<'_>);
     fn closed(&mut self, id: u64, mono_ns: u64, reset: bool);
     /// A client's end of which the other end, `server`, is told as well: that is enough, and

@@ -28,7 +28,9 @@ pub struct PayloadOptions {
     /// Bytes copied of a call that begins with a request, at most 16,384. Of an answer and of what
     /// follows a beginning it is 1,024 at most, of bodies 256.
     pub head_bytes_max: u32,
-    /// Bytes copied of a call on a connection that speaks HTTP/2, at most 16,384.
+    /// Bytes copied of a call of HTTP/2 of which it is not known where its frames are, at most
+    /// 16,384: on kernels before 5.17, and where they were lost sight of. Elsewhere all is copied but
+    /// bodies.
     pub frame_bytes_max: u32,
     /// Payload that waits to be taken, rounded up to a power of two; more is lost (`ring_full`).
     pub ring_bytes_max: u32,

@@ -4,12 +4,13 @@
  *
  * Owns the hooks: the end of every call that sends or receives, a socket's end, and the calls of
  * TLS libraries. What is kept of a connection and told of it is payload_connection.bpf.h's, what
- * becomes of a call payload_calls.bpf.h's, the judgement of first bytes payload_class.bpf.h's,
- * finding them payload_bytes.bpf.h's, payload_sockets.bpf.h's and payload_tls.bpf.h's.
+ * becomes of a call payload_calls.bpf.h's, or payload_frames.bpf.h's if it passes HTTP/2, the
+ * judgement of first bytes payload_class.bpf.h's, finding them payload_bytes.bpf.h's,
+ * payload_sockets.bpf.h's and payload_tls.bpf.h's.
  *
  * A connection is judged by the first bytes that either end passes. From then on it costs a look
- * into its socket's storage where it is not read, and a copy of the beginning of each call where
- * it is.
+ * into its socket's storage where it is not read; where it is, a copy of the beginning of each call
+ * of HTTP/1, and of all but long bodies of HTTP/2.
  */
 #include "payload_go.bpf.h"
 #include "payload_sockets.bpf.h"

@@ -29,7 +29,7 @@ enum payload_role {
 };
 
 enum {
-	/* The most that is copied of one call. */
+	/* The most that is copied of one call, or of one stretch of it. */
 	PAYLOAD_BYTES_MAX = 16384,
 	/* Connections that user space has had enough of, by the low bits of their cookies. */
 	PAYLOAD_IGNORED_MAX = 4096,
@@ -54,7 +54,7 @@ struct payload_opened {
 	struct process process;
 };
 
-/* What one call passed; `captured` bytes of it follow. */
+/* What one call passed, or a stretch of it; the first `captured` bytes of it follow. */
 struct payload_passed {
 	__u64 id;
 	__u64 mono_ns;

@@ -13,12 +13,45 @@
 #include "payload.record.h"
 
 enum {
-	/* Buffers of one call that are looked into. */
+	/* Buffers of one call that are looked into; of HTTP/2, at once. */
 	VECTORS_MAX = 64,
 	/* What is copied of a call that is neither the beginning of a message nor near it. */
 	BODY_BYTES = 256,
 	/* Of one buffer that is not a call's only one. */
 	PIECE_BYTES_MAX = PAYLOAD_BYTES_MAX / 2,
+};
+
+enum source_kind {
+	/* The bytes are nowhere in user space: sendfile() and splice(). */
+	SOURCE_NONE,
+	SOURCE_UNKNOWN,
+	SOURCE_BUFFER,
+	/* Several buffers, which are in the scratch memory. */
+	SOURCE_VECTOR,
+};
+
+/* The first buffer of a call, and where all of them are and how many, if there are several. */
+struct source {
+	__u64 base;
+	__u64 length;
+	__u64 vectors_at;
+	__u32 vectors;
+};
+
+/* Where the frames of HTTP/2 are, one way of a connection. */
+struct frames {
+	/* The position of which this is true. */
+	__u32 at;
+	/* Bytes of the frame in progress, or of the preface, that are still to come. */
+	__u32 left;
+	/* The first bytes of a frame's header that goes on in the next call, and how many came. */
+	__u32 header;
+	__u8 header_bytes;
+	/* Whether the frame in progress is one of DATA. */
+	__u8 is_data;
+	/* Where the next one begins is not known. */
+	__u8 is_lost;
+	__u8 pad;
 };
 
 /*
@@ -32,6 +65,18 @@ struct scratch {
 	volatile __u32 next;
 	volatile __u32 end;
 	volatile __u32 left;
+	/* While a call of HTTP/2 is walked: what is left of it, the window into it, and where in that. */
+	volatile __u32 call_left;
+	volatile __u32 wanted;
+	volatile __u32 window;
+	volatile __u32 here;
+	/* The first buffer that is not behind, and how much of it and the next ones to step over. */
+	volatile __u32 first;
+	volatile __u32 skipped;
+	__u32 is_vector;
+	__u32 pad;
+	struct frames frames;
+	struct source source;
 	struct payload_passed record;
 	union {
 		struct start start;
@@ -49,22 +94,6 @@ struct {
 	__type(value, struct scratch);
 } scratches SEC(".maps");
 
-enum source_kind {
-	/* The bytes are nowhere in user space: sendfile() and splice(). */
-	SOURCE_NONE,
-	SOURCE_UNKNOWN,
-	SOURCE_BUFFER,
-	/* Several buffers, which are in the scratch memory. */
-	SOURCE_VECTOR,
-};
-
-/* The first buffer of a call, and how many there are. */
-struct source {
-	__u64 base;
-	__u64 length;
-	__u32 vectors;
-};
-
 /* All in one: each read of user space's memory costs some 50 ns, however little it is. */
 static __always_inline enum source_kind read_vectors(struct scratch *scratch,
 						     struct source *source, __u64 at,
@@ -80,6 +109,7 @@ static __always_inline enum source_kind read_vectors(struct scratch *scratch,
 		return SOURCE_UNKNOWN;
 	source->base = scratch->vectors[0].base;
 	source->length = scratch->vectors[0].len;
+	source->vectors_at = at;
 	source->vectors = count;
 	return count == 1 ? SOURCE_BUFFER : SOURCE_VECTOR;
 }

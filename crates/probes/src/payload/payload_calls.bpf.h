@@ -7,7 +7,7 @@
 #ifndef WEIR_PAYLOAD_CALLS_BPF_H
 #define WEIR_PAYLOAD_CALLS_BPF_H
 
-#include "payload_connection.bpf.h"
+#include "payload_frames.bpf.h"
 
 enum {
 	/* And of an answer's beginning, or of the calls after a beginning. */
@@ -53,6 +53,7 @@ static __always_inline __u32 bytes_wanted(struct connection *connection, __u64 w
 		return head_bytes_max;
 	case BEGINNING_PREFACE:
 		connection->class = CLASS_HTTP2;
+		lose_frames(connection);
 		return frame_bytes_max;
 	case BEGINNING_ANSWER:
 		connection->head_calls[way] = 0;
@@ -129,9 +130,13 @@ static __always_inline void hand_over(struct scratch *scratch, struct connection
 				      enum source_kind kind, const struct source *source,
 				      __u64 position, __u32 length, enum payload_way way)
 {
-	__u32 copied = copy_call(scratch, connection, kind, source, length, way);
+	__u32 copied;
 
 	scratch->record.mono_ns = bpf_ktime_get_boot_ns();
+	if (connection->class == CLASS_HTTP2 &&
+	    tell_frames(scratch, connection, kind, source, position, length, way))
+		return;
+	copied = copy_call(scratch, connection, kind, source, length, way);
 	tell_passed(scratch, connection, position, length, copied, way);
 }
 
@@ -267,6 +272,8 @@ static __always_inline void begin(struct scratch *scratch, struct connection *co
 		return;
 	if (connection->start_bytes)
 		tell_start(scratch, connection, position - connection->start_bytes);
+	if (connection->class == CLASS_HTTP2)
+		begin_frames(connection, verdict, position, connection->start_bytes, way);
 	hand_over(scratch, connection, kind, source, position, length, way);
 }
 

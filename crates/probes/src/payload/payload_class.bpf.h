@@ -49,10 +49,12 @@ enum verdict {
 
 /* Types of HTTP/2 frames. */
 enum {
+	FRAME_DATA = 0,
 	FRAME_HEADERS = 1,
 	FRAME_RST_STREAM = 3,
 	FRAME_SETTINGS = 4,
 	FRAME_PING = 6,
+	FRAME_GOAWAY = 7,
 	FRAME_WINDOW_UPDATE = 8,
 };
 

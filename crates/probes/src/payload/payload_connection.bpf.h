@@ -58,8 +58,12 @@ struct connection {
 	__u8 pad[5];
 	/* The table of ignored connections as it was when it was last looked into. */
 	__u32 ignored_changes;
-	/* Bytes that could be the beginning of something known. */
-	struct start start;
+	union {
+		/* Bytes that could be the beginning of something known. */
+		struct start start;
+		/* And once that turned out to be HTTP/2, where its frames are. */
+		struct frames frames[PAYLOAD_WAYS];
+	};
 };
 
 struct {

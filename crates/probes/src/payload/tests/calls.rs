@@ -229,31 +229,123 @@ fn a_megabyte_is_accounted_for_to_the_byte() {
     assert_eq!(watch.lost(), []);
 }
 
-#[test]
-fn http2_is_copied_far_and_from_many_buffers() {
-    let name = "http2_is_copied_far_and_from_many_buffers";
+/// A frame on stream 1, as `frame()` of [`FRAMES`] makes it.
+fn frame(kind: u8, size: u32) -> Vec<u8> {
+    let [_, length @ ..] = size.to_be_bytes();
+    [&length[..], &[kind, 0, 0, 0, 0, 1], &vec![b'd'; size as usize]].concat()
+}
+
+const FRAMES: &str = r"
+def frame(kind, size):
+    return size.to_bytes(3, 'big') + bytes([kind, 0, 0, 0, 0, 1]) + b'd' * size
+DATA, HEADERS = 0, 1
+PREFACE = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+";
+
+/// What the server's end tells one way, with what both ends do after the preface.
+fn http2_told(name: &str, port: u16, way: Way, script: &str) -> Option<Vec<Call>> {
     if missing(name, &NEEDS) {
-        return;
+        return None;
     }
     let mut watch = Watch::new(1, PayloadOptions::default());
-    watch.play(
-        0,
-        "c, a = pair(7300)\n\
-         c.sendall(b'PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n' + bytes(9)); a.recv(99)\n\
-         a.sendmsg([bytes([n]) * 100 for n in range(90)]); take(c, 9000)\n\
-         c.sendall(b'f' * 20000); n = a.recv(20000, socket.MSG_WAITALL)\n\
-         a.sendmsg([b'1' * 9, b'2' * 16000, b'3']); take(c, 16010)",
-    );
-    let of_port = watch.of_port(0, Role::Server, 7300);
+    let begin = format!("c, a = pair({port})\nc.sendall(PREFACE); a.recv(99)");
+    watch.play(0, &format!("{FRAMES}\n{begin}\n{script}"));
+    let of_port = watch.of_port(0, Role::Server, port);
     let [told] = of_port[..] else { panic!("{of_port:?}") };
-    let many: Vec<u8> = (0..64).flat_map(|n| [n; 100]).collect();
-    let split = [vec![b'1'; 9], vec![b'2'; 8192]].concat();
-    let expected: [Expected<'_>; 4] = [
-        ('<', 0, 33, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\0\0\0\0\0\0"),
-        ('>', 0, 9000, &many),
-        ('<', 33, 20000, &[b'f'; 16384]),
-        ('>', 9000, 16010, &split),
-    ];
-    assert_eq!(shown(&told.calls[..4]), expected);
+    let mut calls: Vec<_> = told.calls.iter().filter(|call| call.way == way).cloned().collect();
+    let end = calls.pop().expect("the close is told");
+    assert_eq!((end.length, end.bytes.len()), (0, 0), "{end:?}");
     assert_eq!(watch.lost(), []);
+    Some(calls)
+}
+
+/// Bodies of which a window has only a part are told by their length; all else is copied.
+#[test]
+fn of_http2_all_is_copied_but_long_bodies() {
+    let name = "of_http2_all_is_copied_but_long_bodies";
+    let script = "call = frame(DATA, 16384) + frame(HEADERS, 20) + frame(DATA, 50000)\n\
+                  c.sendall(call + frame(HEADERS, 3000))\n\
+                  a.recv(len(call) - 30000, socket.MSG_WAITALL); a.recv(30000 + 3009, \
+                  socket.MSG_WAITALL)";
+    let Some(calls) = http2_told(name, 7300, Way::Received, script) else { return };
+    let long = frame(1, 3000);
+    let seam = [&frame(1, 20)[..], &frame(0, 50_000)[..9]].concat();
+    let expected: Vec<Expected<'_>> = vec![
+        ('<', 0, 24, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        ('<', 24, 16_393, &[0, 0x40, 0, 0, 0, 0, 0, 0, 1]),
+        ('<', 16_417, 20_038, &seam),
+        ('<', 36_455, 30_000, &[]),
+        ('<', 66_455, 1024, &long[..1024]),
+        ('<', 67_479, 1985, &long[1024..]),
+    ];
+    assert_eq!(shown(&calls), expected);
+}
+
+/// Bodies are left out of which a window has only a part: buffers begin and end anywhere in it.
+#[test]
+fn http2_is_followed_through_many_buffers() {
+    let name = "http2_is_followed_through_many_buffers";
+    let script = "many = [frame(DATA, 91)] * 90 + [frame(DATA, 16000)[:9], b'2' * 16000]\n\
+                  a.sendmsg(many + [bytes([n]) for n in frame(HEADERS, 100)]); take(c, 25118)";
+    let Some(calls) = http2_told(name, 7301, Way::Sent, script) else { return };
+    let body = [&frame(0, 16_000)[..9], &[b'2'; 16_000]].concat();
+    let stream = [frame(0, 91).repeat(90), body, frame(1, 100)].concat();
+    let mut end = 0;
+    let mut left_out = 0;
+    for call in &calls {
+        assert_eq!(call.position, end, "{calls:?}");
+        end += u64::from(call.length);
+        let of_stream = &stream[call.position as usize..end as usize];
+        let (copied, rest) = of_stream.split_at(call.bytes.len());
+        assert_eq!(call.bytes, copied, "at {}", call.position);
+        assert!(rest.iter().all(|byte| [b'd', b'2'].contains(byte)), "bodies alone: {rest:?}");
+        assert!(end <= 25_009 || rest.is_empty(), "the header block is copied: {rest:?}");
+        left_out += rest.len();
+    }
+    assert_eq!(end, 25_118);
+    assert!((16_000 - 4096..16_000 + 9 * 91).contains(&left_out), "{left_out} are left out");
+}
+
+#[test]
+fn frames_of_http2_are_found_behind_headers_in_two_calls_and_what_has_no_buffer() {
+    let name = "frames_of_http2_are_found_behind_headers_in_two_calls_and_what_has_no_buffer";
+    let script = "one = frame(DATA, 5000) + frame(HEADERS, 9)\n\
+                  for at in (3, 5): a.send(one[:at]); a.send(one[at:])\n\
+                  a.send(one[:9])\n\
+                  f = os.memfd_create('f'); os.write(f, b'f' * 5000)\n\
+                  os.sendfile(a.fileno(), f, 0, 5000)\n\
+                  a.send(one[5009:]); take(c, 3 * 5027)";
+    let Some(calls) = http2_told(name, 7302, Way::Sent, script) else { return };
+    let (data, headers) = (frame(0, 5000), frame(1, 9));
+    let expected: Vec<Expected<'_>> = vec![
+        ('>', 0, 3, &data[..3]),
+        ('>', 3, 5006, &data[3..9]),
+        ('>', 5009, 18, &headers),
+        ('>', 5027, 5, &data[..5]),
+        ('>', 5032, 5004, &data[5..9]),
+        ('>', 10_036, 18, &headers),
+        ('>', 10_054, 9, &data[..9]),
+        ('>', 10_063, 5000, &[]),
+        ('>', 15_063, 18, &headers),
+    ];
+    assert_eq!(shown(&calls), expected);
+}
+
+/// What is no frame is copied as far as it is known not to be, and the next frame is found again.
+#[test]
+fn frames_of_http2_that_were_lost_are_found_where_a_call_begins_with_one() {
+    let name = "frames_of_http2_that_were_lost_are_found_where_a_call_begins_with_one";
+    let script = "a.send(frame(DATA, 9) + b'f' * 20000)\n\
+                  a.send(b'f' * 20000)\n\
+                  a.send(frame(DATA, 5000) + frame(HEADERS, 9)); take(c, 45045)";
+    let Some(calls) = http2_told(name, 7303, Way::Sent, script) else { return };
+    let (data, headers) = (frame(0, 5000), frame(1, 9));
+    let first = [&frame(0, 9)[..], &[b'f'; 1006]].concat();
+    let expected: Vec<Expected<'_>> = vec![
+        ('>', 0, 20_018, &first),
+        ('>', 20_018, 20_000, &[b'f'; 16_384]),
+        ('>', 40_018, 5009, &data[..9]),
+        ('>', 45_027, 18, &headers),
+    ];
+    assert_eq!(shown(&calls), expected);
 }
