@@ -8,6 +8,7 @@
 mod bad_input;
 #[path = "../common/mod.rs"]
 mod common;
+mod frames;
 mod grpc;
 mod http2;
 mod nginx;
