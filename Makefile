@@ -51,7 +51,7 @@ test-kernels: ui ## The same binary on Debian's 6.1 and 6.12 kernels under qemu
 fuzz: ## Fuzz every parser of payload, SECONDS_EACH (60) seconds each
 	@scripts/setup build
 	cargo build --release --package weir-l7 --example fuzz
-	@for target in http1 http2 hpack templates; do \
+	@for target in http1 http2 hpack templates dns; do \
 		target/release/examples/fuzz $$target --seconds $(SECONDS_EACH) || exit 1; done
 
 check: ui ## Format, lints, types, generated files

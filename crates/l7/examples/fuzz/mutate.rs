@@ -27,6 +27,9 @@ const WORDS: &[&[u8]] = &[
     b"/{id}/{name}/",
     b";x=%2f",
     b"\xf0\x9f\x8c\x8a",
+    b"\xc0\x0c",
+    b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x1e\x00\x04\x7f\x00\x00\x01",
+    b"\x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x00",
 ];
 
 /// A small generator of random numbers (xorshift64*): the same seed gives the same run.

@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use weir_identity::{DnsReading, dns_code_name, dns_type_name};
 use weir_l7::hpack::Decoder;
 use weir_l7::{Connection, Headers, PATH_BYTES_MAX, TEMPLATES_PER_SERVICE_MAX, Templates};
 use weir_model::{Exchange, L7Protocol, Outcome, Payload, Role, Way};
@@ -13,8 +14,13 @@ const HELD_BYTES_MAX: usize = 256 << 10;
 /// for inputs that led to the same.
 pub type Target = fn(&[u8]) -> u64;
 
-pub const TARGETS: &[(&str, Target)] =
-    &[("http1", connection), ("http2", connection), ("hpack", hpack), ("templates", templates)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("http1", connection),
+    ("http2", connection),
+    ("hpack", hpack),
+    ("templates", templates),
+    ("dns", dns),
+];
 
 /// An input is calls: a byte that says which way (1) and whether bytes were not copied (2), how
 /// many bytes follow (two bytes, little endian), and these. The first byte of all says whether
@@ -112,5 +118,30 @@ fn templates(input: &[u8]) -> u64 {
         let shape = template.matches('{').count().min(5) + template.matches('/').count().min(5) * 6;
         shape.hash(&mut seen);
     }
+    seen.finish()
+}
+
+/// An input is a message. The name in it is no longer than names can be, and what a message says
+/// does not depend on whether its answers are read.
+fn dns(input: &[u8]) -> u64 {
+    let mut seen = DefaultHasher::new();
+    let Some(reading) = DnsReading::of(input, true) else { return 0 };
+    let asked = DnsReading::of(input, false).expect("the same message");
+    assert_eq!((asked.id, &asked.question), (reading.id, &reading.question));
+    assert!(asked.addresses.is_empty(), "{asked:?}");
+    assert!(reading.addresses.len() <= input.len() / 12, "{reading:?}");
+    assert!(reading.is_answer || reading.addresses.is_empty(), "{reading:?}");
+    if let Some(question) = &reading.question {
+        // 255 bytes on the wire, each at most four characters long as text (`\\000`).
+        assert!(!question.name.is_empty() && question.name.len() <= 4 * 255, "{question:?}");
+        assert!(!dns_type_name(question.kind).is_empty());
+        let labels = question.name.matches('.').count().min(6);
+        (dns_type_name(question.kind).len(), labels).hash(&mut seen);
+    }
+    dns_code_name(reading.code).hash(&mut seen);
+    let DnsReading { is_answer, is_lookup, is_partial, is_cut, .. } = reading;
+    (is_answer, is_lookup, is_partial, is_cut).hash(&mut seen);
+    let families = reading.addresses.iter().map(|(ip, _)| ip.is_ipv4());
+    families.take(6).for_each(|is_ipv4| is_ipv4.hash(&mut seen));
     seen.finish()
 }
