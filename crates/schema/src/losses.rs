@@ -86,7 +86,7 @@ pub const LOSSES: &[LossMeaning] = &[
     loss(
         "probe_l7",
         "ring_full",
-        "calls of which the payload was not read: the ring buffer was full; some requests may be missing",
+        "stretches of calls that were not read: the ring buffer was full; some requests may be missing",
     ),
     loss(
         "probe_l7",

@@ -203,6 +203,9 @@ impl Cluster {
     fn resolver(&self, namespace: &str) -> Result<Option<PathBuf>> {
         let Some(dns) = self.dns else { return Ok(None) };
         let path = self.folder.path().join(format!("resolv-{namespace}"));
+        if path.exists() {
+            return Ok(Some(path)); // written anew it would be empty for a moment to those who read it
+        }
         let domains = format!("{namespace}.svc.cluster.local svc.cluster.local cluster.local");
         let text = format!("nameserver {dns}\nsearch {domains}\noptions ndots:5\n");
         std::fs::write(&path, text).context("write a resolver's configuration")?;
