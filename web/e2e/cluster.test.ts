@@ -100,6 +100,8 @@ describe('levels', () => {
     await visit.page.getByRole('option', { name: 'By zone' }).click();
     expect((await (await asked).response())?.status()).toBe(200);
     expect(visit.params().get('group')).toBe('zone');
+    const drawn = () => visit.page.locator('[data-groups]').getAttribute('data-groups');
+    await eventually(async () => expect(Number(await drawn())).toBeGreaterThan(1));
   });
 });
 

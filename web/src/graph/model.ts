@@ -67,6 +67,8 @@ export interface MapModel {
   edgeByKey: ReadonlyMap<string, MapEdge>;
   /** Names of the groups by id; empty where nodes are not grouped. */
   groups: ReadonlyMap<string, string>;
+  /** Whether groups were asked for, and not only where nodes are many. */
+  isGrouped: boolean;
 }
 
 const separator = '\u0001';
@@ -99,7 +101,7 @@ function amounts({ metric, isTwoWay }: Volume, metrics: Metrics): Amounts {
  * Nodes come out ordered by key, so that equal answers give equal models whatever order they
  * arrived in. An edge whose end is not among the nodes is left out: it cannot be drawn.
  */
-export function buildModel(answer: MapAnswer, layer: Layer = 'l4'): MapModel {
+export function buildModel(answer: MapAnswer, layer: Layer = 'l4', isGrouped = false): MapModel {
   const volume = volumes[layer];
   const nodes = answer.nodes.map(({ key, entity, metrics, group, provider }): MapNode => {
     const { sent, received } = amounts(volume, metrics);
@@ -138,7 +140,7 @@ export function buildModel(answer: MapAnswer, layer: Layer = 'l4'): MapModel {
   for (const node of nodes) node.side = sideOf(node);
   const edgeByKey = new Map(edges.map((edge) => [edge.key, edge]));
   const groups = new Map(answer.groups.map(({ id, name }) => [id, name]));
-  return { volume, nodes, edges, byKey, edgeByKey, groups };
+  return { volume, nodes, edges, byKey, edgeByKey, groups, isGrouped };
 }
 
 /** What lies outside stands at the right where it is called, at the left where it only calls. */

@@ -52,6 +52,7 @@ export function layoutInput(edges: string): LayoutInput {
       weight: traffic,
     })),
     edges: built.edges.map(({ client, server }) => ({ client, server, weight: 1 })),
+    isGrouped: built.isGrouped,
   };
 }
 

@@ -1,6 +1,6 @@
-// The layout of large graphs: every group is an island with its heaviest node in the middle,
-// islands that talk a lot stand near each other, what lies outside stands at the right. Pure,
-// deterministic: no random start, and equal input gives equal output.
+// The layout of large graphs, and of groups that were asked for: every group is an island with its
+// heaviest node in the middle, islands that talk a lot stand near each other, what lies outside
+// stands at the right. Pure, deterministic: no random start, and equal input gives equal output.
 import Graph from 'graphology';
 import forceAtlas2 from 'graphology-layout-forceatlas2';
 import { compareKeys } from '../model';
@@ -23,7 +23,7 @@ interface Island {
 
 export function islandLayout(input: LayoutInput): Positions {
   const nodes = [...input.nodes].sort((a, b) => b.weight - a.weight || compareKeys(a.key, b.key));
-  const islandOf = chooseIslands(nodes, input.edges);
+  const islandOf = chooseIslands({ ...input, nodes });
   const islands = gather(nodes, islandOf);
   const inner = islands.filter((island) => island.id !== outside);
   placeIslands(inner, input.edges, islandOf);
@@ -48,21 +48,24 @@ function seedAt(index: number): Point {
 /** As much of a graph as says whether it has groups. */
 export interface Grouped {
   nodes: readonly Pick<LayoutNode, 'side' | 'group'>[];
+  isGrouped: boolean;
 }
 
-/** Whether the groups part the inside into several islands of several nodes each. */
-export function hasTellingGroups({ nodes }: Grouped): boolean {
+/**
+ * Whether the groups part the inside into several islands of several nodes each; groups that were
+ * asked for are islands whatever they are like.
+ */
+export function hasTellingGroups({ nodes, isGrouped }: Grouped): boolean {
   const inside = nodes.filter((node) => node.side === 'inside');
   const groups = new Set(inside.map((node) => node.group));
+  if (isGrouped) return inside.some((node) => node.group !== null);
   return groups.size > 1 && groups.size <= inside.length / 2;
 }
 
 /** By the given group; where that tells nothing, by who talks to whom. */
-function chooseIslands(
-  nodes: readonly LayoutNode[],
-  edges: readonly LayoutEdge[],
-): Map<string, string> {
-  const islandOf = hasTellingGroups({ nodes })
+function chooseIslands(input: LayoutInput): Map<string, string> {
+  const { nodes, edges } = input;
+  const islandOf = hasTellingGroups(input)
     ? new Map(nodes.map((node) => [node.key, node.group ?? '']))
     : communities(nodes, edges);
   for (const node of nodes) if (node.side !== 'inside') islandOf.set(node.key, outside);

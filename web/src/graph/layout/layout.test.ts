@@ -31,7 +31,7 @@ function random(nodeCount: number, edgeCount: number, groupCount: number): Layou
     server: `n${Math.floor(next() * nodeCount)}`,
     weight: next() * 1000,
   }));
-  return { nodes, edges };
+  return { nodes, edges, isGrouped: false };
 }
 
 const fresh = (input: LayoutInput) => layOut({ ...input, known: {} });
@@ -73,7 +73,8 @@ describe('layered layout', () => {
 
   it('is the same whatever the order of nodes and edges', () => {
     const input = random(90, 160, 0);
-    const turned = { nodes: [...input.nodes].reverse(), edges: [...input.edges].reverse() };
+    const { nodes, edges } = input;
+    const turned = { ...input, nodes: [...nodes].reverse(), edges: [...edges].reverse() };
     expect(fresh(turned)).toEqual(fresh(input));
   });
 });
@@ -108,8 +109,10 @@ describe.each([
 });
 
 describe('islands', () => {
-  it('keep groups apart', () => {
-    const input = random(300, 500, 6);
+  it.each([
+    ['of many nodes', random(300, 500, 6)],
+    ['that were asked for', { ...random(20, 40, 3), isGrouped: true }],
+  ])('keep groups %s apart', (_, input) => {
     expect(isIslands(input)).toBe(true);
     const at = fresh(input);
     const inside = input.nodes.filter((node) => node.side === 'inside');
@@ -127,6 +130,11 @@ describe('islands', () => {
         expect(Math.hypot(a.x - b.x, a.y - b.y)).toBeGreaterThan(a.radius + b.radius);
       }
     }
+  });
+
+  it('are not made of few nodes unasked, nor where nothing is in a group', () => {
+    expect(isIslands(random(20, 40, 3))).toBe(false);
+    expect(isIslands({ ...random(20, 40, 0), isGrouped: true })).toBe(false);
   });
 
   it('are made of communities where there are no groups', () => {

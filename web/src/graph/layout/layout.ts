@@ -4,7 +4,7 @@ import { layeredLayout } from './layered';
 import { keepKnown, type KnownPositions } from './stable';
 import type { LayoutInput, Positions } from './types';
 
-/** Above this, nodes of one group become an island, where there are groups to tell apart. */
+/** Above this, nodes of one group become an island unasked, where there are groups to tell apart. */
 export const ungroupedNodesMax = 150;
 /** Above this, ranks would be too wide to read, groups or not. */
 export const layeredNodesMax = 400;
@@ -15,7 +15,8 @@ export interface LayoutRequest extends LayoutInput {
 
 export function isIslands(input: Grouped): boolean {
   const { length } = input.nodes;
-  return length > layeredNodesMax || (length > ungroupedNodesMax && hasTellingGroups(input));
+  const isForGroups = input.isGrouped || length > ungroupedNodesMax;
+  return length > layeredNodesMax || (isForGroups && hasTellingGroups(input));
 }
 
 export function layOut(request: LayoutRequest): Positions {

@@ -19,6 +19,8 @@ export interface LayoutEdge {
 export interface LayoutInput {
   nodes: readonly LayoutNode[];
   edges: readonly LayoutEdge[];
+  /** Whether groups were asked for, and not only where nodes are many. */
+  isGrouped: boolean;
 }
 
 export interface Point {

@@ -94,6 +94,7 @@ export function MapCanvas(props: MapCanvasProps) {
       data-ready={scene ? true : undefined}
       data-nodes={scene?.nodes.length}
       data-lines={scene?.lines.length}
+      data-groups={scene?.groups.length}
     />
   );
 }

@@ -90,6 +90,7 @@ function layoutRequest(model: MapModel, known: Memory): LayoutRequest {
       server,
       weight: sent + received,
     })),
+    isGrouped: model.isGrouped,
     known,
   };
 }

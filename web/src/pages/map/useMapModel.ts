@@ -49,8 +49,8 @@ export function useMapData({ scope, settings, view }: MapControls): MapData {
     [whole.data, filtered.data, isFaded],
   );
   const model = useMemo(
-    () => (merged ? buildModel(merged, scope.layer) : emptyModel),
-    [merged, scope.layer],
+    () => (merged ? buildModel(merged, scope.layer, group !== 'auto') : emptyModel),
+    [merged, scope.layer, group],
   );
   const matched = useMemo(
     () => (isFaded && filtered.data ? namesOf(filtered.data) : everything),
