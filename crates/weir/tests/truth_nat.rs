@@ -1,8 +1,8 @@
 //! T8 and the translated part of T12: DNAT to one of several backends, hairpin, masquerade, ports
 //! of a node. What was dialled and who answered are both right, from both ends, and the merged view
-//! has each connection once. Witnesses are the sockets' own counts and the counters of nftables.
+//! has each connection once, in IPv4 and in IPv6. Witnesses are the sockets' own counts and the counters of nftables.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -10,16 +10,26 @@ use weir_testkit::traffic::Tally;
 use weir_testkit::{Actors, Host, Lab, Need, Rows, Server, WeirProcess, missing, run};
 
 const NEEDS: [Need; 4] = [Need::Root, Need::Btf, Need::Program("ip"), Need::Program("nft")];
-/// A Service's address: nobody has it, the node translates it.
-const SERVICE: Ipv4Addr = Ipv4Addr::new(10, 96, 57, 1);
+/// A Service's address in either family: nobody has it, the node translates it.
+const SERVICE_IPV4: Ipv4Addr = Ipv4Addr::new(10, 96, 57, 1);
+const SERVICE_IPV6: Ipv6Addr = Ipv6Addr::new(0xfd96, 0x57, 0, 0, 0, 0, 0, 1);
 const SERVICE_PORT: u16 = 80;
 const NODE_PORT: u16 = 30_080;
 const UPLOAD: u64 = 3_000;
 const DOWNLOAD: u64 = 5_000;
 const HEADER: u64 = 16;
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Ipv4,
+    Ipv6,
+}
+
+use Family::{Ipv4, Ipv6};
+
 /// Three Pods whose only way is through their node, as kube-proxy and a bridge have it.
 struct Cluster {
+    family: Family,
     lab: Lab,
     actors: Actors,
 }
@@ -29,33 +39,66 @@ impl Cluster {
     const CLIENT: usize = 1;
     const BACKENDS: [usize; 2] = [2, 3];
 
-    fn new() -> Result<Self> {
-        let lab = Lab::new(4)?;
-        let node = lab.host(Self::NODE);
+    fn new(family: Family) -> Result<Self> {
+        let cluster = Self { family, lab: Lab::new(4)?, actors: Actors::new()? };
+        let node = cluster.node();
         node.sysctl("net.ipv4.ip_forward", "1")?;
         node.sysctl("net.ipv4.conf.all.send_redirects", "0")?;
         node.sysctl("net.ipv4.conf.eth0.send_redirects", "0")?;
-        let via = node.ipv4.to_string();
+        node.sysctl("net.ipv6.conf.all.forwarding", "1")?;
         for index in 1..4 {
-            let pod = lab.host(index);
-            pod.output("ip", &["route", "add", &SERVICE.to_string(), "via", &via])?;
+            // a way past the node would be past its translations
+            cluster.lab.host(index).sysctl("net.ipv6.conf.eth0.accept_redirects", "0")?;
+            cluster.route(index, cluster.service(), Self::NODE)?;
             for other in (1..4).filter(|other| *other != index) {
-                let to = lab.host(other).ipv4.to_string();
-                pod.output("ip", &["route", "add", &to, "via", &via])?;
+                cluster.route(index, cluster.address(other), Self::NODE)?;
             }
         }
-        Ok(Self { lab, actors: Actors::new()? })
+        Ok(cluster)
+    }
+
+    fn route(&self, from: usize, to: IpAddr, via: usize) -> Result<()> {
+        let (to, via) = (to.to_string(), self.address(via).to_string());
+        self.lab.host(from).output("ip", &["route", "add", &to, "via", &via])?;
+        Ok(())
     }
 
     fn node(&self) -> &Host {
         self.lab.host(Self::NODE)
     }
 
+    fn address(&self, index: usize) -> IpAddr {
+        let host = self.lab.host(index);
+        match self.family {
+            Ipv4 => host.ipv4.into(),
+            Ipv6 => host.ipv6.into(),
+        }
+    }
+
+    fn service(&self) -> IpAddr {
+        match self.family {
+            Ipv4 => SERVICE_IPV4.into(),
+            Ipv6 => SERVICE_IPV6.into(),
+        }
+    }
+
+    /// The family as nft calls it.
+    fn table(&self) -> &'static str {
+        match self.family {
+            Ipv4 => "ip",
+            Ipv6 => "ip6",
+        }
+    }
+
+    fn dialled(&self) -> SocketAddr {
+        SocketAddr::from((self.service(), SERVICE_PORT))
+    }
+
     /// Rules of the node: `service` is how the Service's address and the node's port are
     /// translated, `masquerade` whose packets get the node's address. Every new connection that is
     /// translated is counted by the rules.
     fn translate(&self, backends: &[SocketAddr], masquerade: &str) -> Result<()> {
-        let node = self.node();
+        let (node, ip) = (self.node(), self.table());
         let choice: Vec<String> = backends
             .iter()
             .enumerate()
@@ -63,11 +106,12 @@ impl Cluster {
             .collect();
         let count = backends.len();
         let dnat =
-            format!("counter dnat ip to numgen inc mod {count} map {{ {} }}", choice.join(", "));
-        let (service, here) = (format!("ip daddr {SERVICE} tcp dport {SERVICE_PORT}"), node.ipv4);
-        let port = format!("ip daddr {here} tcp dport {NODE_PORT}");
+            format!("counter dnat {ip} to numgen inc mod {count} map {{ {} }}", choice.join(", "));
+        let (service, here) = (self.service(), self.address(Self::NODE));
+        let service = format!("{ip} daddr {service} tcp dport {SERVICE_PORT}");
+        let port = format!("{ip} daddr {here} tcp dport {NODE_PORT}");
         let rules = format!(
-            "table ip t8 {{\n\
+            "table {ip} t8 {{\n\
              chain services {{\n{service} {dnat}\n{port} {dnat}\n}}\n\
              chain before {{ type nat hook prerouting priority -100;\njump services\n}}\n\
              chain local {{ type nat hook output priority -100;\njump services\n}}\n\
@@ -82,7 +126,8 @@ impl Cluster {
 
     /// New connections that the rules have translated.
     fn translated(&self) -> Result<u64> {
-        let text = self.node().output("nft", &["-j", "list", "chain", "ip", "t8", "services"])?;
+        let words = ["-j", "list", "chain", self.table(), "t8", "services"];
+        let text = self.node().output("nft", &words)?;
         let listed: Value = serde_json::from_str(&text)?;
         let mut sum = 0;
         for rule in listed["nftables"].as_array().context("rules are listed")? {
@@ -93,8 +138,8 @@ impl Cluster {
     }
 
     fn backend(&self, index: usize, connections: u64) -> Result<Server> {
-        let host = self.lab.host(index);
-        let words = format!("tcp-serve --connections {connections} --listen {}:0", host.ipv4);
+        let (host, listen) = (self.lab.host(index), SocketAddr::from((self.address(index), 0)));
+        let words = format!("tcp-serve --connections {connections} --listen {listen}");
         self.actors.serve(host, &format!("nat-server-{index}"), &words)
     }
 
@@ -114,7 +159,7 @@ fn tempfile_with(text: &str) -> Result<tempfile::NamedTempFile> {
 
 /// What the rows of one backend must say, from both ends.
 struct Expected {
-    client: Ipv4Addr,
+    client: IpAddr,
     dialled: SocketAddr,
     backend: SocketAddr,
     connections: u64,
@@ -183,7 +228,7 @@ fn check(cluster: &Cluster, from: usize, dialled: SocketAddr, masquerade: &str) 
     let ports = backends.map(|backend| backend.port());
     let rows = weir.flows(&format!("transport:tcp (port:{} OR port:{})", ports[0], ports[1]))?;
     for backend in backends {
-        let client = cluster.lab.host(from).ipv4;
+        let client = cluster.address(from);
         assert_rows(&rows, &Expected { client, dialled, backend, connections: EACH });
     }
     assert_counted_once(&weir, &ports, 2 * EACH)
@@ -194,8 +239,11 @@ fn t8_a_service_is_answered_by_its_backends() -> Result<()> {
     if missing("T8 service", &NEEDS) {
         return Ok(());
     }
-    let dialled = SocketAddr::from((SERVICE, SERVICE_PORT));
-    check(&Cluster::new()?, Cluster::CLIENT, dialled, "")
+    for family in [Ipv4, Ipv6] {
+        let cluster = Cluster::new(family)?;
+        check(&cluster, Cluster::CLIENT, cluster.dialled(), "")?;
+    }
+    Ok(())
 }
 
 #[test]
@@ -203,8 +251,11 @@ fn t8_a_masquerade_hides_no_client() -> Result<()> {
     if missing("T8 masquerade", &NEEDS) {
         return Ok(());
     }
-    let dialled = SocketAddr::from((SERVICE, SERVICE_PORT));
-    check(&Cluster::new()?, Cluster::CLIENT, dialled, "masquerade")
+    for family in [Ipv4, Ipv6] {
+        let cluster = Cluster::new(family)?;
+        check(&cluster, Cluster::CLIENT, cluster.dialled(), "masquerade")?;
+    }
+    Ok(())
 }
 
 #[test]
@@ -212,9 +263,12 @@ fn t8_a_port_of_the_node_leads_to_the_backends() -> Result<()> {
     if missing("T8 nodePort", &NEEDS) {
         return Ok(());
     }
-    let cluster = Cluster::new()?;
-    let dialled = SocketAddr::from((cluster.node().ipv4, NODE_PORT));
-    check(&cluster, Cluster::CLIENT, dialled, "masquerade")
+    for family in [Ipv4, Ipv6] {
+        let cluster = Cluster::new(family)?;
+        let dialled = SocketAddr::from((cluster.address(Cluster::NODE), NODE_PORT));
+        check(&cluster, Cluster::CLIENT, dialled, "masquerade")?;
+    }
+    Ok(())
 }
 
 #[test]
@@ -222,12 +276,13 @@ fn t8_a_process_of_the_node_itself_dials_a_service() -> Result<()> {
     if missing("T8 host network", &NEEDS) {
         return Ok(());
     }
-    let cluster = Cluster::new()?;
-    // an address that is routed somewhere, so that the socket can choose its own
-    let node = cluster.node();
-    let via = cluster.lab.host(Cluster::CLIENT).ipv4.to_string();
-    node.output("ip", &["route", "add", &SERVICE.to_string(), "via", &via])?;
-    check(&cluster, Cluster::NODE, SocketAddr::from((SERVICE, SERVICE_PORT)), "")
+    for family in [Ipv4, Ipv6] {
+        let cluster = Cluster::new(family)?;
+        // an address that is routed somewhere, so that the socket can choose its own
+        cluster.route(Cluster::NODE, cluster.service(), Cluster::CLIENT)?;
+        check(&cluster, Cluster::NODE, cluster.dialled(), "")?;
+    }
+    Ok(())
 }
 
 #[test]
@@ -235,21 +290,24 @@ fn t8_a_pod_reaches_itself_through_its_service() -> Result<()> {
     if missing("T8 hairpin", &NEEDS) {
         return Ok(());
     }
-    let cluster = Cluster::new()?;
-    let index = Cluster::BACKENDS[0];
-    let pod = cluster.lab.host(index).ipv4;
-    let server = cluster.backend(index, 4)?;
-    let backend = server.address;
-    cluster.translate(&[backend], &format!("ip saddr {pod} ip daddr {pod} masquerade"))?;
-    let weir = WeirProcess::start(&[])?;
-    let dialled = SocketAddr::from((SERVICE, SERVICE_PORT));
-    cluster.dial(index, dialled, 4)?;
-    assert_eq!(cluster.translated()?, 4);
-    assert_eq!(server.finish()?.connections, 4);
-    weir.settle()?;
-    let rows = weir.flows(&format!("transport:tcp port:{}", backend.port()))?;
-    assert_rows(&rows, &Expected { client: pod, dialled, backend, connections: 4 });
-    assert_counted_once(&weir, &[backend.port()], 4)
+    for family in [Ipv4, Ipv6] {
+        let cluster = Cluster::new(family)?;
+        let index = Cluster::BACKENDS[0];
+        let (pod, ip) = (cluster.address(index), cluster.table());
+        let server = cluster.backend(index, 4)?;
+        let backend = server.address;
+        cluster.translate(&[backend], &format!("{ip} saddr {pod} {ip} daddr {pod} masquerade"))?;
+        let weir = WeirProcess::start(&[])?;
+        let dialled = cluster.dialled();
+        cluster.dial(index, dialled, 4)?;
+        assert_eq!(cluster.translated()?, 4);
+        assert_eq!(server.finish()?.connections, 4);
+        weir.settle()?;
+        let rows = weir.flows(&format!("transport:tcp port:{}", backend.port()))?;
+        assert_rows(&rows, &Expected { client: pod, dialled, backend, connections: 4 });
+        assert_counted_once(&weir, &[backend.port()], 4)?;
+    }
+    Ok(())
 }
 
 #[test]
@@ -257,14 +315,20 @@ fn t8_a_connection_older_than_the_agent_is_told_by_its_real_ends() -> Result<()>
     if missing("T8 adopted", &NEEDS) {
         return Ok(());
     }
-    let cluster = Cluster::new()?;
+    for family in [Ipv4, Ipv6] {
+        check_adopted(&Cluster::new(family)?)?;
+    }
+    Ok(())
+}
+
+/// A connection that is there when the agent starts.
+fn check_adopted(cluster: &Cluster) -> Result<()> {
     let index = Cluster::BACKENDS[0];
     let server = cluster.backend(index, 1)?;
     let backend = server.address;
     cluster.translate(&[backend], "masquerade")?;
-    let dialled = SocketAddr::from((SERVICE, SERVICE_PORT));
     let host = cluster.lab.host(Cluster::CLIENT);
-    let mut talker = cluster.actors.converse(host, "nat-client", dialled)?;
+    let mut talker = cluster.actors.converse(host, "nat-client", cluster.dialled())?;
     let weir = WeirProcess::start(&[])?;
     let exchange =
         weir_testkit::traffic::Exchange { upload_bytes: UPLOAD, download_bytes: DOWNLOAD };
@@ -273,11 +337,12 @@ fn t8_a_connection_older_than_the_agent_is_told_by_its_real_ends() -> Result<()>
     server.finish()?;
     weir.settle()?;
     let rows = weir.flows(&format!("transport:tcp port:{}", backend.port()))?;
-    let told = rows.with("dialled_ip", &SERVICE.to_string());
+    let told = rows.with("dialled_ip", &cluster.service().to_string());
     let sent = |direction: &str| told.with("direction", direction).sum("bytes_sent");
     assert_eq!((sent("outgoing"), sent("incoming")), (UPLOAD + HEADER, DOWNLOAD), "{rows:?}");
     let clients = told.with("direction", "incoming").values("remote_ip");
-    assert_eq!(clients.into_keys().collect::<Vec<_>>(), [host.ipv4.to_string()]);
+    let client = cluster.address(Cluster::CLIENT).to_string();
+    assert_eq!(clients.into_keys().collect::<Vec<_>>(), [client]);
     Ok(())
 }
 
@@ -286,15 +351,15 @@ fn t8_without_nat_connections_are_told_as_their_sockets_see_them() -> Result<()>
     if missing("T8 off", &NEEDS) {
         return Ok(());
     }
-    let cluster = Cluster::new()?;
+    let cluster = Cluster::new(Ipv4)?;
     let server = cluster.backend(Cluster::BACKENDS[0], 2)?;
     cluster.translate(&[server.address], "masquerade")?;
     let weir = WeirProcess::start(&["--nat", "false"])?;
-    cluster.dial(Cluster::CLIENT, SocketAddr::from((SERVICE, SERVICE_PORT)), 2)?;
+    cluster.dial(Cluster::CLIENT, cluster.dialled(), 2)?;
     let port = server.port();
     server.finish()?;
     weir.settle()?;
-    let dialled = weir.flows(&format!("transport:tcp server_ip:{SERVICE}"))?;
+    let dialled = weir.flows(&format!("transport:tcp server_ip:{SERVICE_IPV4}"))?;
     assert_eq!(dialled.sum("connections"), 2, "{dialled:?}");
     let served = weir.flows(&format!("transport:tcp local_port:{port}"))?;
     let clients = served.values("remote_ip").into_keys().collect::<Vec<_>>();
