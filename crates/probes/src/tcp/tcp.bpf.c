@@ -388,9 +388,16 @@ static __always_inline bool is_idle(struct tcp_sock *tp, const struct mark *mark
 	       BPF_CORE_READ(tp, bytes_received) == mark->bytes_received;
 }
 
+static __always_inline __u32 cookie_at(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+}
+
 /*
- * Once a window, for each mark. The socket is not locked and may be closing meanwhile: what was
- * read is used only if the mark, locked, is still the same socket's and not closed.
+ * Once a window, for each mark. The socket is not locked and may be closing meanwhile, and another
+ * may begin where it was: what was read is used only if the same socket was there all the time, and
+ * the mark, locked, is that socket's and not closed. A mark that is another's than the socket at
+ * its address is given up the second time: the first time it may have come in between.
  */
 SEC("iter/bpf_map_elem")
 int tcp_read_sockets(struct bpf_iter__bpf_map_elem *ctx)
@@ -403,8 +410,8 @@ int tcp_read_sockets(struct bpf_iter__bpf_map_elem *ctx)
 	struct mark *mark;
 	struct sock *sk;
 	__u64 key;
+	bool is_same, is_lost;
 	__u32 cookie;
-	bool is_same;
 	int state;
 
 	if (!seen || !address || seen->flags & MARK_CLOSED)
@@ -414,14 +421,19 @@ int tcp_read_sockets(struct bpf_iter__bpf_map_elem *ctx)
 	sk = (struct sock *)key;
 	if (is_idle(tp, seen))
 		return 0;
+	cookie = cookie_at(sk);
 	read_counters(&now, tp, UNTYPED);
 	state = BPF_CORE_READ(sk, __sk_common.skc_state);
-	cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
 	mark = bpf_map_lookup_elem(&marks, &key);
-	if (!mark)
+	if (!mark || cookie_at(sk) != cookie)
 		return 0;
 	bpf_spin_lock(&mark->lock);
 	is_same = mark->cookie == cookie && !(mark->flags & MARK_CLOSED);
+	is_lost = mark->cookie != cookie && mark->flags & MARK_DOUBTED;
+	if (mark->cookie == cookie)
+		mark->flags &= ~MARK_DOUBTED;
+	else
+		mark->flags |= MARK_DOUBTED;
 	if (is_same && is_past_handshake(state))
 		establish_late(mark);
 	if (is_same)
@@ -429,7 +441,7 @@ int tcp_read_sockets(struct bpf_iter__bpf_map_elem *ctx)
 	bpf_spin_unlock(&mark->lock);
 	if (is_same)
 		tell(sk, &delta, UNTYPED);
-	else if (mark->cookie != cookie && !bpf_map_delete_elem(&marks, &key))
+	else if (is_lost && !bpf_map_delete_elem(&marks, &key))
 		count_loss(TCP_LOSS_CLOSE_MISSED);
 	return 0;
 }

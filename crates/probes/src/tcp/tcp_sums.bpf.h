@@ -26,6 +26,8 @@ enum mark_flag {
 	MARK_CLOSED = 1 << 3,
 	/* Its other end is not the one that the socket sees (tcp_nat.bpf.h). */
 	MARK_TRANSLATED = 1 << 4,
+	/* Another socket was found at its address, once (tcp_read_sockets()). */
+	MARK_DOUBTED = 1 << 5,
 };
 
 /* What was read last, and whose it is. 64 bytes make an element of the hash fill 128. */
