@@ -172,7 +172,13 @@ struct inet_sock {
 	__be16 inet_sport;
 };
 
+struct inet_connection_sock {
+	/* Of what was sent last, in a row. */
+	__u8 icsk_retransmits;
+};
+
 struct tcp_sock {
+	struct inet_connection_sock inet_conn;
 	__u64 bytes_received;
 	__u64 bytes_sent;
 	__u64 bytes_retrans;

@@ -176,7 +176,7 @@ static __always_inline void claimed(struct sock *sk)
  * Why a connection was never established. ETIMEDOUT is the kernel's own verdict; no error at all
  * means that the application gave up, which is a timeout if the SYN had to be repeated.
  */
-static __always_inline __u32 failure_of(struct sock *sk, const struct delta *delta)
+static __always_inline __u32 failure_of(const struct sock *sk, const struct tcp_sock *tp)
 {
 	switch (sk->sk_err) {
 	case ECONNREFUSED:
@@ -186,7 +186,8 @@ static __always_inline __u32 failure_of(struct sock *sk, const struct delta *del
 	case ECONNRESET:
 		return DELTA_RESET;
 	case 0:
-		return delta->retransmits ? DELTA_TIMED_OUT : DELTA_FAILED;
+		/* Of this attempt, whichever window they were told in. */
+		return tp->inet_conn.icsk_retransmits ? DELTA_TIMED_OUT : DELTA_FAILED;
 	default:
 		return DELTA_FAILED;
 	}
@@ -243,7 +244,7 @@ static __always_inline void closed(struct sock *sk, struct mark *mark, int from)
 	} else if (was_established) {
 		delta.events |= DELTA_CLOSED;
 	} else {
-		delta.events |= failure_of(sk, &delta);
+		delta.events |= failure_of(sk, tp);
 	}
 	tell(sk, &delta, TYPED);
 }

@@ -267,6 +267,20 @@ fn failed_attempts_have_their_reason() {
     assert_eq!(attempt(7201, Duration::from_millis(1500)), ErrorKind::TimedOut);
     watch.drain();
     assert_eq!(failures(watch.total(near, Role::Client, 7201)), [0, 2, 0, 1]);
+
+    // The repetition is told before it gives up.
+    let to = SocketAddr::from((far.ipv4, 7201));
+    let patience = Duration::from_millis(2_500);
+    let attempt = near.spawn(move || Ok(TcpStream::connect_timeout(&to, patience)));
+    let attempt = attempt.expect("a host can be entered");
+    while !attempt.is_finished() {
+        watch.drain();
+        thread::sleep(Duration::from_millis(100));
+    }
+    let outcome = attempt.join().expect("no panic").expect("it was made");
+    assert_eq!(outcome.expect_err("nobody answers").kind(), ErrorKind::TimedOut);
+    watch.drain();
+    assert_eq!(failures(watch.total(near, Role::Client, 7201)), [0, 3, 0, 1]);
 }
 
 #[test]
