@@ -65,6 +65,14 @@ struct scratch {
 	volatile __u32 next;
 	volatile __u32 end;
 	volatile __u32 left;
+	struct payload_passed record;
+	union {
+		struct start start;
+		__u64 word;
+		__u8 bytes[PAYLOAD_BYTES_MAX + PIECE_BYTES_MAX];
+	};
+	/* The buffers of the call, where it has several. */
+	struct user_iovec vectors[VECTORS_MAX];
 	/* While a call of HTTP/2 is walked: what is left of it, the window into it, and where in that. */
 	volatile __u32 call_left;
 	volatile __u32 wanted;
@@ -77,14 +85,6 @@ struct scratch {
 	__u32 pad;
 	struct frames frames;
 	struct source source;
-	struct payload_passed record;
-	union {
-		struct start start;
-		__u64 word;
-		__u8 bytes[PAYLOAD_BYTES_MAX + PIECE_BYTES_MAX];
-	};
-	/* The buffers of the call, where it has several. */
-	struct user_iovec vectors[VECTORS_MAX];
 };
 
 struct {
