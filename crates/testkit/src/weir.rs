@@ -143,8 +143,8 @@ impl WeirProcess {
 
     /// Requests of the last 15 minutes, see [`Self::sums`].
     pub fn requests(&self, perspective: &str, filter: &str, by: &[&str]) -> Result<Rows> {
-        const METRICS: &str =
-            "requests,errors,unanswered,aborted,response_us,response_us_min,response_us_max";
+        const METRICS: &str = "requests,errors,unanswered,aborted,response_us,response_us_min,\
+                               response_us_max,response_us_p50,response_us_p99";
         self.sums(("l7", METRICS), perspective, filter, by)
     }
 

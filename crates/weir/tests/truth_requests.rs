@@ -45,6 +45,20 @@ fn logged(log: &str) -> Result<Counts> {
     Ok(counts)
 }
 
+/// The least and the greatest that a quantile can be of what the log says of a path: the server
+/// knows each wait to within its own two readings of the clock. Ranks are from 0.
+fn logged_wait(log: &str, path: &str, ranks: [usize; 2]) -> Result<[f64; 2]> {
+    let lines = log.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
+    let mut waits = ranks;
+    for (end, rank) in waits.iter_mut().enumerate() {
+        let of_path = lines.iter().filter(|line| line["path"] == path);
+        let mut us: Vec<u64> = of_path.filter_map(|line| line["us"][end].as_u64()).collect();
+        us.sort_unstable();
+        *rank = *us.get(*rank).context("a wait in the log")? as usize;
+    }
+    Ok(waits.map(|us| us as f64))
+}
+
 fn told(rows: &Rows) -> Counts {
     let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
     let number = |row: &Value, name: &str| row[name].as_u64();
@@ -73,7 +87,8 @@ fn t9_requests_are_those_of_the_servers_log() -> Result<()> {
     let output = lab.host(1).run(|| client.output())??;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     weir.settle()?;
-    let logged = logged(&std::fs::read_to_string(&log)?)?;
+    let log = std::fs::read_to_string(&log)?;
+    let logged = logged(&log)?;
     let by = ["method", "path", "status"];
     let filter = format!("server_ip:{address} server_port:{PORT}");
     for perspective in ["client", "server", "merged"] {
@@ -83,6 +98,13 @@ fn t9_requests_are_those_of_the_servers_log() -> Result<()> {
         let slow = rows.with("path", "/slow");
         let us = slow.0[0]["response_us"].as_f64().context("a mean")?;
         ensure!((47_500.0..60_000.0).contains(&us), "/slow took {us} us on average");
+        // of 20 the median is the 10th or 11th, and the 99th percentile the last
+        for (metric, ranks) in [("response_us_p50", [9, 10]), ("response_us_p99", [19, 19])] {
+            let us = slow.0[0][metric].as_f64().context("a quantile")?;
+            let [least, most] = logged_wait(&log, "/slow", ranks)?;
+            let is_so = us >= 0.95 * least && (perspective != "server" || us <= 1.05 * most);
+            ensure!(is_so, "{metric} of {perspective}: {us} us, the log has {least} to {most}");
+        }
         let most = slow.max("response_us_max").context("a maximum")?;
         ensure!((95_000..150_000).contains(&most), "/slow took {most} us at most");
     }
