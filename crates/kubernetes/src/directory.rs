@@ -96,6 +96,8 @@ pub struct Directory {
     pub(crate) node_names: Timeline<Arc<str>, Arc<str>>,
     /// Services by namespace and name.
     pub(crate) service_names: Timeline<(Arc<str>, Arc<str>), Arc<str>>,
+    /// Slices of a Service, by its namespace and name.
+    pub(crate) service_slices: Timeline<(Arc<str>, Arc<str>), Arc<str>>,
     pub(crate) containers: HashMap<ContainerId, Arc<str>>,
     pub(crate) static_uids: HashMap<Arc<str>, Arc<str>>,
 }
@@ -120,6 +122,7 @@ impl Directory {
             members: Timeline::default(),
             node_names: Timeline::default(),
             service_names: Timeline::default(),
+            service_slices: Timeline::default(),
             containers: HashMap::new(),
             static_uids: HashMap::new(),
         }
@@ -230,6 +233,7 @@ impl Directory {
         self.members.sweep(before_ms);
         self.node_names.sweep(before_ms);
         self.service_names.sweep(before_ms);
+        self.service_slices.sweep(before_ms);
         self.events.sweep(now_ms.saturating_sub(self.limits.event_ms_max));
     }
 
@@ -380,7 +384,13 @@ impl Directory {
         let now: HashMap<IpAddr, Member> = members(&slice).collect();
         let since_ms = match put {
             Put::Refused => return,
-            Put::New => slice.meta.created_ms.min(now_ms),
+            Put::New => {
+                let since_ms = slice.meta.created_ms.min(now_ms);
+                if let Some(service) = service_of(&slice) {
+                    self.service_slices.share(service, slice.meta.uid.clone(), since_ms);
+                }
+                since_ms
+            }
             Put::Known(before) => {
                 for (ip, member) in members(&before).filter(|(ip, _)| !now.contains_key(ip)) {
                     self.members.close(&ip, &member, now_ms);
@@ -397,11 +407,17 @@ impl Directory {
         for (ip, member) in members(slice) {
             self.members.close(&ip, &member, now_ms);
         }
+        if let Some(service) = service_of(slice) {
+            self.service_slices.close(&service, &slice.meta.uid, now_ms);
+        }
     }
 
     fn forget_slice(&mut self, slice: &Arc<EndpointSlice>) {
         for (ip, member) in members(slice) {
             self.members.forget(&ip, &member);
+        }
+        if let Some(service) = service_of(slice) {
+            self.service_slices.forget(&service, &slice.meta.uid);
         }
     }
 
@@ -441,6 +457,11 @@ fn service_ips(service: &Service) -> impl Iterator<Item = &IpAddr> {
 
 fn node_ports(service: &Service) -> impl Iterator<Item = (u16, Transport)> {
     service.ports.iter().filter_map(|port| Some((port.node_port?, port.transport)))
+}
+
+/// Namespace and name of a slice's Service.
+fn service_of(slice: &EndpointSlice) -> Option<(Arc<str>, Arc<str>)> {
+    Some((slice.meta.namespace.clone(), slice.service.clone()?))
 }
 
 fn members(slice: &Arc<EndpointSlice>) -> impl Iterator<Item = (IpAddr, Member)> {

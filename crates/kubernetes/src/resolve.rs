@@ -81,8 +81,7 @@ impl Directory {
             let workload = self.workload_behind(service, &seen.times);
             return Some(Resolved { service: Some(service), workload, ..Resolved::default() });
         }
-        let uid = self.node_ips.best(&seen.ip, &seen.times, self.limits.slack_ms)?;
-        let node = self.nodes.get(uid)?;
+        let node = self.node_at(seen.ip, &seen.times)?;
         let node_name = Some(&node.meta.name);
         Some(Resolved { node: Some(node), node_name, ..Resolved::default() })
     }
@@ -126,15 +125,14 @@ impl Directory {
     /// The workload that every backend of a Service belongs to; `None` where they are of several,
     /// or one of them is not known.
     fn workload_behind(&self, service: &Service, times: &Range<i64>) -> Option<Workload<'_>> {
-        let (namespace, name) = (&service.meta.namespace, &service.meta.name);
-        let is_of_service = |slice: &&Arc<EndpointSlice>| {
-            slice.service.as_ref() == Some(name) && slice.meta.namespace == *namespace
-        };
+        let slack_ms = self.limits.slack_ms;
+        let name = (service.meta.namespace.clone(), service.meta.name.clone());
+        let slices = self.service_slices.all(&name, times, slack_ms);
         let mut behind = None;
-        for slice in self.slices.living().filter(is_of_service) {
+        for slice in slices.filter_map(|uid| self.slices.get(uid)) {
             let was_backend = |endpoint: &&Endpoint| {
                 endpoint.ips.iter().any(|ip| {
-                    let mut members = self.members.all(ip, times, self.limits.slack_ms);
+                    let mut members = self.members.all(ip, times, slack_ms);
                     members.any(|member| member.slice.meta.uid == slice.meta.uid)
                 })
             };
