@@ -99,7 +99,7 @@ function lacking(kind: EntityKind, level: Level): readonly string[] {
 }
 
 /** Whether an end is its Service there where nobody knows who answered for it. */
-function hasServices(level: Level): boolean {
+export function hasServices(level: Level): boolean {
   return level === 'pod' || level === 'deployment';
 }
 

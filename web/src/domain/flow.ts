@@ -1,6 +1,6 @@
 // One row as people read it, a flow or a request: its two ends named, and every known fact in
 // groups. Pure.
-import type { Entity, EntityKind, Level } from './entity';
+import { hasServices, type Entity, type EntityKind, type Level } from './entity';
 import { clauseText } from './filterEdit';
 import { hasField, layerSchemas, type Layer } from './layer';
 import { isMetric, metric } from './metrics';
@@ -43,7 +43,7 @@ function endEntity(row: FlowFields, side: 'client' | 'server', level: Level): En
   if (pod && level !== 'process') return placed('pod', pod);
   if (process && host) return { kind: 'process', id: `${host}/${process}`, name: process, host };
   if (host) return { kind: 'host', id: host, name: host };
-  if (service && (level === 'pod' || level === 'deployment')) return placed('service', service);
+  if (service && hasServices(level)) return placed('service', service);
   const name = of('domain') ?? of('ip') ?? 'unknown';
   return { kind: 'external', id: name, name };
 }

@@ -73,7 +73,9 @@ pub fn text(end: End, level: Level, kind: EntityKind, id: &str) -> String {
         }
         EntityKind::Service => {
             clauses.extend(placed(end, "service", id));
-            clauses.extend(before_service(level).iter().map(|name| lacks(name)));
+            if has_services(level) {
+                clauses.extend(finer(level).iter().chain(&["host"]).map(|name| lacks(name)));
+            }
         }
         EntityKind::External => {
             if id.parse::<std::net::IpAddr>().is_ok() {
@@ -81,7 +83,7 @@ pub fn text(end: End, level: Level, kind: EntityKind, id: &str) -> String {
             } else {
                 clauses.push(is("domain", id));
             }
-            clauses.extend(unobserved(level).iter().map(|name| lacks(name)));
+            clauses.extend(unobserved(level).map(lacks));
         }
         EntityKind::ExternalGroup => {
             let sign = if id == "private" { "" } else { "-" };
@@ -89,7 +91,7 @@ pub fn text(end: End, level: Level, kind: EntityKind, id: &str) -> String {
             clauses.push(format!("{sign}{}:({private})", end.field("ip")));
             let domain = end.field("domain");
             clauses.push(format!("-({domain}:* server_port:<{FOLD_PORT_MIN})"));
-            clauses.extend(unobserved(level).iter().map(|name| lacks(name)));
+            clauses.extend(unobserved(level).map(lacks));
         }
     }
     clauses.join(" ")
@@ -106,23 +108,16 @@ fn finer(level: Level) -> &'static [&'static str] {
     }
 }
 
-/// What an external end has none of.
-fn unobserved(level: Level) -> &'static [&'static str] {
-    match level {
-        Level::Process | Level::Host => &["host"],
-        Level::Pod => &["pod", "host", "service"],
-        Level::Deployment => &["deployment", "host", "service"],
-        Level::Service => &["service", "deployment", "host"],
-    }
+/// What an external end has none of. A process is known only where its host is.
+fn unobserved(level: Level) -> impl Iterator<Item = &'static str> {
+    let names = if level == Level::Process { &[] } else { finer(level) };
+    let service = has_services(level).then_some("service");
+    names.iter().copied().chain(["host"]).chain(service)
 }
 
-/// What an end lacks that is a Service only because nobody knows who answered for it.
-fn before_service(level: Level) -> &'static [&'static str] {
-    match level {
-        Level::Process | Level::Host | Level::Service => &[],
-        Level::Pod => &["pod", "host"],
-        Level::Deployment => &["deployment", "host"],
-    }
+/// Whether an end is its Service there where nobody knows who answered for it.
+fn has_services(level: Level) -> bool {
+    matches!(level, Level::Pod | Level::Deployment)
 }
 
 /// `cluster/namespace/name`, `namespace/name`, or `host/name` of what is outside Kubernetes.

@@ -57,8 +57,8 @@ export interface Grouped {
  */
 export function hasTellingGroups({ nodes, isGrouped }: Grouped): boolean {
   const inside = nodes.filter((node) => node.side === 'inside');
-  const groups = new Set(inside.map((node) => node.group));
   if (isGrouped) return inside.some((node) => node.group !== null);
+  const groups = new Set(inside.map((node) => node.group));
   return groups.size > 1 && groups.size <= inside.length / 2;
 }
 
