@@ -151,6 +151,10 @@ impl Cluster {
     }
 }
 
+fn in_each_family(check: impl Fn(&Cluster) -> Result<()>) -> Result<()> {
+    [Ipv4, Ipv6].into_iter().try_for_each(|family| check(&Cluster::new(family)?))
+}
+
 fn tempfile_with(text: &str) -> Result<tempfile::NamedTempFile> {
     let file = tempfile::NamedTempFile::new()?;
     std::fs::write(file.path(), text)?;
@@ -239,11 +243,7 @@ fn t8_a_service_is_answered_by_its_backends() -> Result<()> {
     if missing("T8 service", &NEEDS) {
         return Ok(());
     }
-    for family in [Ipv4, Ipv6] {
-        let cluster = Cluster::new(family)?;
-        check(&cluster, Cluster::CLIENT, cluster.dialled(), "")?;
-    }
-    Ok(())
+    in_each_family(|cluster| check(cluster, Cluster::CLIENT, cluster.dialled(), ""))
 }
 
 #[test]
@@ -251,11 +251,7 @@ fn t8_a_masquerade_hides_no_client() -> Result<()> {
     if missing("T8 masquerade", &NEEDS) {
         return Ok(());
     }
-    for family in [Ipv4, Ipv6] {
-        let cluster = Cluster::new(family)?;
-        check(&cluster, Cluster::CLIENT, cluster.dialled(), "masquerade")?;
-    }
-    Ok(())
+    in_each_family(|cluster| check(cluster, Cluster::CLIENT, cluster.dialled(), "masquerade"))
 }
 
 #[test]
@@ -263,12 +259,10 @@ fn t8_a_port_of_the_node_leads_to_the_backends() -> Result<()> {
     if missing("T8 nodePort", &NEEDS) {
         return Ok(());
     }
-    for family in [Ipv4, Ipv6] {
-        let cluster = Cluster::new(family)?;
+    in_each_family(|cluster| {
         let dialled = SocketAddr::from((cluster.address(Cluster::NODE), NODE_PORT));
-        check(&cluster, Cluster::CLIENT, dialled, "masquerade")?;
-    }
-    Ok(())
+        check(cluster, Cluster::CLIENT, dialled, "masquerade")
+    })
 }
 
 #[test]
@@ -276,13 +270,11 @@ fn t8_a_process_of_the_node_itself_dials_a_service() -> Result<()> {
     if missing("T8 host network", &NEEDS) {
         return Ok(());
     }
-    for family in [Ipv4, Ipv6] {
-        let cluster = Cluster::new(family)?;
+    in_each_family(|cluster| {
         // an address that is routed somewhere, so that the socket can choose its own
         cluster.route(Cluster::NODE, cluster.service(), Cluster::CLIENT)?;
-        check(&cluster, Cluster::NODE, cluster.dialled(), "")?;
-    }
-    Ok(())
+        check(cluster, Cluster::NODE, cluster.dialled(), "")
+    })
 }
 
 #[test]
@@ -290,8 +282,7 @@ fn t8_a_pod_reaches_itself_through_its_service() -> Result<()> {
     if missing("T8 hairpin", &NEEDS) {
         return Ok(());
     }
-    for family in [Ipv4, Ipv6] {
-        let cluster = Cluster::new(family)?;
+    in_each_family(|cluster| {
         let index = Cluster::BACKENDS[0];
         let (pod, ip) = (cluster.address(index), cluster.table());
         let server = cluster.backend(index, 4)?;
@@ -305,9 +296,8 @@ fn t8_a_pod_reaches_itself_through_its_service() -> Result<()> {
         weir.settle()?;
         let rows = weir.flows(&format!("transport:tcp port:{}", backend.port()))?;
         assert_rows(&rows, &Expected { client: pod, dialled, backend, connections: 4 });
-        assert_counted_once(&weir, &[backend.port()], 4)?;
-    }
-    Ok(())
+        assert_counted_once(&weir, &[backend.port()], 4)
+    })
 }
 
 #[test]
@@ -315,10 +305,7 @@ fn t8_a_connection_older_than_the_agent_is_told_by_its_real_ends() -> Result<()>
     if missing("T8 adopted", &NEEDS) {
         return Ok(());
     }
-    for family in [Ipv4, Ipv6] {
-        check_adopted(&Cluster::new(family)?)?;
-    }
-    Ok(())
+    in_each_family(check_adopted)
 }
 
 /// A connection that is there when the agent starts.

@@ -49,14 +49,14 @@ fn logged(log: &str) -> Result<Counts> {
 /// knows each wait to within its own two readings of the clock. Ranks are from 0.
 fn logged_wait(log: &str, path: &str, ranks: [usize; 2]) -> Result<[f64; 2]> {
     let lines = log.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
-    let mut waits = ranks;
-    for (end, rank) in waits.iter_mut().enumerate() {
+    let mut waits = [0.0; 2];
+    for (end, rank) in ranks.into_iter().enumerate() {
         let of_path = lines.iter().filter(|line| line["path"] == path);
         let mut us: Vec<u64> = of_path.filter_map(|line| line["us"][end].as_u64()).collect();
         us.sort_unstable();
-        *rank = *us.get(*rank).context("a wait in the log")? as usize;
+        waits[end] = *us.get(rank).context("a wait in the log")? as f64;
     }
-    Ok(waits.map(|us| us as f64))
+    Ok(waits)
 }
 
 fn told(rows: &Rows) -> Counts {

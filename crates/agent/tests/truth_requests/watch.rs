@@ -140,6 +140,26 @@ impl Watch {
         said
     }
 
+    /// Plays a server and its client, which are told `HOST PORT` and more, with what they need for
+    /// TLS where there is a certificate; the server is to live until all is told.
+    pub fn play(
+        &self,
+        [mut server, mut client]: [Command; 2],
+        port: u64,
+        log: &str,
+        certificate: &[String],
+    ) -> Running {
+        let (address, port) = (self.address(), port.to_string());
+        server.args([&address, &port, &self.path(log)]).args(certificate);
+        client.args([&address, &port]);
+        if !certificate.is_empty() {
+            client.arg("tls");
+        }
+        let server = self.serve(&mut server);
+        self.ask(&mut client);
+        server
+    }
+
     /// A certificate and its key.
     pub fn certify(&self) -> (String, String) {
         let (cert, key) = (self.path("cert"), self.path("key"));
