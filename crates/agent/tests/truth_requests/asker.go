@@ -120,7 +120,7 @@ func asker(address string, isHTTP2 bool) func(method, path, body string) error {
 		request, err := http.NewRequest(method, "https://"+address+path, strings.NewReader(body))
 		check(err)
 		if path == "/silent" {
-			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 			defer cancel()
 			request = request.WithContext(ctx)
 		}

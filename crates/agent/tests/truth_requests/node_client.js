@@ -37,7 +37,7 @@ async function some(name) {
 
 async function main() {
   await Promise.all([some('first'), some('second')]);
-  await ask('/silent', { timeout: 100 });
+  await ask('/silent', { timeout: 2000 });
   agent.destroy();
 }
 

@@ -56,7 +56,7 @@ function handle(request, response) {
   const ms = new URL(request.url, 'https://localhost').searchParams.get('ms');
   request.resume();
   request.on('end', () => {
-    if (request.url === '/silent') return;
+    if (request.url === '/silent') return void console.log('asked');
     if (ms) setTimeout(begin, Number(ms));
     else begin();
   });

@@ -146,6 +146,14 @@ def hi(connection, request):
     note(request, 200)
 
 
+def give_up(connection, request):
+    """Says that it was asked, and answers when nobody waits any more."""
+    print("asked", flush=True)
+    wait_readable(connection.sock)
+    connection.send(OK, request)
+    note(request, 200)
+
+
 def drip(connection, request):
     for byte in OK:
         connection.send(bytes([byte]), request)
@@ -269,6 +277,7 @@ def die(_):
 
 DEEDS = {
     "/drip": drip,
+    "/give-up": give_up,
     "/no-content": status_only(b"204 No Content"),
     "/not-modified": status_only(b"304 Not Modified\r\nContent-Length: 500"),
     "/missing": status_only(b"404 Not Found\r\nContent-Length: 0"),

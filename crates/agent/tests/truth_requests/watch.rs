@@ -10,6 +10,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 use weir_agent::probes::{Collector, Options, PayloadOptions, Processes};
 use weir_agent::{Agent, AgentHandle};
@@ -138,6 +139,14 @@ impl Watch {
             [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
         assert!(output.status.success(), "{command:?}: {}: {said}{complaint}", output.status);
         said
+    }
+
+    /// Runs a client until the server says that it was asked.
+    pub fn give_up(&self, command: &mut Command, server: &mut Running) {
+        let mut client = self.lab.host(1).start(command).expect("the client starts");
+        server.line_after("asked", PATIENCE).expect("the server is asked");
+        client.signal(Signal::TERM).expect("the client is told to end");
+        client.wait(PATIENCE).expect("the client ends");
     }
 
     /// Plays a server and its client, which are told `HOST PORT` and more, with what they need for
@@ -284,7 +293,7 @@ fn find(name: &str) -> Option<PathBuf> {
 
 /// Looks again until `judge` is content, and says what it said last if it never is.
 pub fn in_time(mut judge: impl FnMut() -> Result<(), String>) {
-    let deadline = Instant::now() + Duration::from_secs(8);
+    let deadline = Instant::now() + Duration::from_secs(30);
     while let Err(why) = judge() {
         assert!(Instant::now() < deadline, "{why}");
         std::thread::park_timeout(Duration::from_millis(100));
