@@ -197,9 +197,10 @@ NOTES = """## How to read them
   rounds of their own, because that statistic costs time itself) plus user and system time of its
   processes, from the scheduler's own clock, until it has handed over what it gathered.
 - For libpcap's tools the kernel's copying of packets to them is not in the figure: it favours them.
-- weir runs as `weir up`: agent, store, API and web server in one process, with its defaults, and
-  it watches **both** ends of each conversation. So does the yardstick. softflowd and tcpdump
-  watch the server's interface only.
+- weir runs as `weir up`: agent, store, API and web server in one process, and it watches **both**
+  ends of each conversation. So does the yardstick. softflowd and tcpdump watch the server's
+  interface only. *weir, L7 on* has its defaults; *weir* measures what the others do, connections
+  and datagrams, with `agent.l7 = false`.
 - *weir, UDP off* is what TCP costs by itself (`agent.udp = false`). Where kernel functions cannot
   be hooked, UDP is seen at the end of every send and receive call, TCP's included; elsewhere the
   two rows are the same.
