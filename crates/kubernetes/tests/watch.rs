@@ -11,7 +11,7 @@ use weir_kubernetes::{
 use weir_testkit::{ApiServer, wait_for};
 
 const PODS: &str = "/api/v1/pods";
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn pod(name: &str) -> Value {
     json!({"metadata": {"uid": name, "name": name, "namespace": "shop",

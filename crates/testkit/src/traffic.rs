@@ -17,7 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::{Deserialize, Serialize};
 
 /// No socket call of a test waits longer than this: a lost peer ends the test, it hangs nothing.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(100);
 /// Bytes of one request on the wire.
 pub const HEADER_BYTES: u64 = 16;
 const CHUNK_BYTES: usize = 64 * 1024;

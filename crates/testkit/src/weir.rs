@@ -21,7 +21,7 @@ use crate::wait_for;
 /// Loading and attaching its programs may take this long on a busy machine.
 const START: Duration = Duration::from_secs(60);
 /// A window, its journal entry and some of a busy machine's leisure.
-const SETTLE: Duration = Duration::from_secs(30);
+const SETTLE: Duration = Duration::from_secs(60);
 /// Rows asked for at once.
 const PAGE_ROWS: u64 = 1000;
 

@@ -131,12 +131,12 @@ impl Iperf {
         let mut command = Command::new("iperf3");
         command.args(["-s", "-1", "-p", &port, "--forceflush"]);
         let mut serving = server.start(&mut command)?;
-        serving.line_after("Server listening on", Duration::from_secs(10))?;
+        serving.line_after("Server listening on", Duration::from_secs(60))?;
         let address = server.ipv4.to_string();
         let mut words = vec!["-J", "-c", &address, "-p", &port];
         words.extend_from_slice(args);
         let text = client.output("iperf3", &words)?;
-        serving.wait(Duration::from_secs(10))?;
+        serving.wait(Duration::from_secs(60))?;
         Ok(Self(serde_json::from_str(&text).context("read iperf3's JSON")?))
     }
 
@@ -161,7 +161,7 @@ impl Capture {
             command.args(["-e", field]);
         }
         let running = host.start(&mut command)?;
-        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
         crate::wait_for("tshark to capture", deadline, || {
             Ok(running.stderr().contains("Capturing on").then_some(()))
         })?;
@@ -170,7 +170,7 @@ impl Capture {
 
     /// Waits for the next packet; the fields asked for are apart by tabs.
     pub fn packet(&mut self) -> Result<String> {
-        self.0.line(Duration::from_secs(20))
+        self.0.line(Duration::from_secs(60))
     }
 }
 

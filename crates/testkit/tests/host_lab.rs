@@ -46,11 +46,11 @@ fn a_child_process_counts_what_it_did() -> Result<()> {
     serve.args(["udp-serve", "--datagrams", "50", "--reply", "300"]);
     serve.args(["--listen", &format!("{}:0", lab.host(0).ipv4)]);
     let mut server = lab.host(0).start(&mut serve)?;
-    let to = server.line_after("listening ", Duration::from_secs(10))?;
+    let to = server.line_after("listening ", Duration::from_secs(60))?;
     let mut send = Command::new(&program);
     send.args(["udp-send", "--to", &to, "--datagrams", "50", "--size", "100"]);
-    let sent: Tally = lab.host(1).start(&mut send)?.json(Duration::from_secs(20))?;
-    let served: Tally = server.json(Duration::from_secs(20))?;
+    let sent: Tally = lab.host(1).start(&mut send)?.json(Duration::from_secs(60))?;
+    let served: Tally = server.json(Duration::from_secs(60))?;
     assert_eq!((sent.bytes_sent, sent.bytes_received), (5_000, 15_000));
     assert_eq!((served.datagrams_received, served.datagrams_sent), (50, 50));
     Ok(())

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use weir_testkit::{ApiServer, WeirProcess, wait_for};
 
 const PODS: &str = "/api/v1/pods";
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(80);
 
 fn pod(name: &str) -> Value {
     json!({"metadata": {"uid": format!("uid-{name}"), "name": name, "namespace": "shop",

@@ -22,7 +22,7 @@ const NEEDS: [Need; 5] = [
     Need::Program("dnsmasq"),
     Need::Program("dig"),
 ];
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(80);
 /// Addresses of one name, too many for a UDP answer.
 const MANY: u8 = 60;
 

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use weir_testkit::{Lab, Need, Rows, Running, WeirProcess, missing, scratch_dir};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(80);
 const PORT: &str = "7601";
 
 /// Requests, errors, unanswered and aborted ones, by method, path and status.

@@ -20,7 +20,7 @@ use weir_testkit::{Lab, Need, Running, missing, run, scratch_dir};
 
 use crate::common::{self, Row, Server, lock, wait_for};
 
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(80);
 
 /// The programs that tests start. They run under names of their own, and only those names are read:
 /// what else speaks HTTP on this machine is neither in the rows nor in the losses.

@@ -16,7 +16,7 @@ use crate::object;
 const NEEDS: [Need; 3] = [Need::Root, Need::Btf, Need::Program("ip")];
 const DROPPING: [Need; 5] =
     [Need::Root, Need::Btf, Need::Program("ip"), Need::Program("nft"), Need::Program("ss")];
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 struct Seen {

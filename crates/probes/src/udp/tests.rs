@@ -18,7 +18,7 @@ use crate::object;
 
 const NEEDS: [Need; 3] = [Need::Root, Need::Btf, Need::Program("ip")];
 const PYTHON: [Need; 4] = [Need::Root, Need::Btf, Need::Program("ip"), Need::Program("python3")];
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// Payload bytes and datagrams: sent, then received.
 type Counts = [u64; 4];

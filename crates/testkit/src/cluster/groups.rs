@@ -15,7 +15,7 @@ use crate::wait_for;
 /// Names below the mount are `weircluster-PID-...`, so that it can be told whose they are.
 const PREFIX: &str = "weircluster-";
 /// Killed processes take this long at most to be gone.
-const END: Duration = Duration::from_secs(10);
+const END: Duration = Duration::from_secs(60);
 
 /// A control group with all below it; dropped, what runs in it is killed and it is removed.
 pub struct Group {

@@ -23,7 +23,7 @@ use crate::weir::WeirProcess;
 /// Loading and attaching programs may take this long on a busy machine, once for each agent.
 const START: Duration = Duration::from_secs(60);
 /// A window, its journal entry and some of a busy machine's leisure.
-const SETTLE: Duration = Duration::from_secs(30);
+const SETTLE: Duration = Duration::from_secs(60);
 
 /// Weir at work in a cluster; dropped, it stops.
 pub struct Observed {

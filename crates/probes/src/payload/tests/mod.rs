@@ -18,7 +18,7 @@ use crate::collector::Options;
 use crate::object;
 
 const NEEDS: [Need; 4] = [Need::Root, Need::Btf, Need::Program("ip"), Need::Program("python3")];
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What one call passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
