@@ -38,7 +38,7 @@ pub struct AgentOptions {
     pub etc_root: PathBuf,
     /// How the host's place in a cloud is found.
     pub cloud: CloudOptions,
-    /// Sockets of container runtimes that speak Docker's API, for the names of containers.
+    /// Sockets of container runtimes, for the names of containers.
     pub container_sockets: Vec<PathBuf>,
     /// CPU that the agent should need, in per cent of one core. Past it requests are sampled.
     pub cpu_max_percent: u32,

@@ -96,6 +96,8 @@ pub struct Cgroups {
     directories_max: usize,
     /// Walks that ended at the limit, since the last call of `take_cut_walks`.
     cut_walks: u64,
+    /// Paths that walks found since the last call of `take_found`.
+    found: Vec<Arc<str>>,
 }
 
 impl Cgroups {
@@ -109,7 +111,7 @@ impl Cgroups {
 
     fn at(root: Option<PathBuf>, directories_max: usize) -> Self {
         let (walks, paths) = (root.map(Walks::new), Aged::new(directories_max));
-        Self { walks, paths, directories_max, cut_walks: 0 }
+        Self { walks, paths, directories_max, cut_walks: 0, found: Vec::new() }
     }
 
     /// Path of a group below the mount, `/` for the root group; `None` when it is not known.
@@ -135,6 +137,11 @@ impl Cgroups {
         std::mem::take(&mut self.cut_walks)
     }
 
+    /// Paths that were not known before, since the last call; at most as many as are kept.
+    pub fn take_found(&mut self) -> Vec<Arc<str>> {
+        std::mem::take(&mut self.found)
+    }
+
     /// Whether there was a walk.
     fn walk(&mut self, reason: Reason, now_ms: i64) -> bool {
         let Some(walks) = &mut self.walks else { return false };
@@ -142,6 +149,9 @@ impl Cgroups {
         self.cut_walks += u64::from(walked.is_cut);
         for (id, path) in walked.paths {
             if self.paths.peek(&id).is_none() {
+                if self.found.len() < self.directories_max {
+                    self.found.push(path.clone());
+                }
                 self.paths.insert(id, Some(path), now_ms);
             }
         }

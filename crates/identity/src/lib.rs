@@ -31,5 +31,5 @@ pub use dns_message::{DnsQuestion, DnsReading, dns_code_name, dns_type_name};
 pub use host::{Host, IdentityError, agent_id};
 pub use owner::{Containment, Owner, Owners, OwnersLimits, Workload};
 pub use process::Processes;
-pub use runtime::{Called, RuntimeNames, answers};
+pub use runtime::{Called, ContainerName, Named, RuntimeNames, cri, docker};
 pub use scope::{Belonging, CgroupScope, ScopeError, scope_directory};

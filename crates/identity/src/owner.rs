@@ -120,11 +120,8 @@ impl Owners {
             home = self.home(text, now_ms, owner_of_file);
         }
         let Home { pod_uid, container, mut workload } = home;
-        // of a Pod's containers the cluster knows better names than the runtime
-        if pod_uid.is_none()
-            && let Some(Called::Name(name)) = container.as_ref().map(|id| self.called(id, now_ms))
-        {
-            workload = Some(Workload { name, kind: "container" });
+        if let Some(Called::Name(name)) = container.as_ref().map(|id| self.called(id, now_ms)) {
+            workload = Some(Workload { name: name.full().clone(), kind: "container" });
         }
         Owner { process: name, pod_uid, container, workload }
     }
@@ -163,9 +160,15 @@ impl Owners {
         if is_known { Containment::Outside } else { Containment::Unknown }
     }
 
-    /// Learns of new control groups while they exist; to be called often.
+    /// Learns of new control groups while they exist; to be called often. A new container's name
+    /// is asked for then, so that it is known when the first window ends.
     pub fn refresh(&mut self, now_ms: i64) {
         self.cgroups.refresh(now_ms);
+        for path in self.cgroups.take_found() {
+            if let Some(container) = owner_of_path(&path).container {
+                self.called(&Arc::from(container), now_ms);
+            }
+        }
     }
 
     /// How many walks over the control groups were cut since the last call.
@@ -222,6 +225,7 @@ fn home_of(owner: CgroupOwner) -> Home {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::ContainerName;
     use std::fs;
     use std::os::unix::fs::MetadataExt;
 
@@ -352,11 +356,29 @@ mod tests {
         };
         assert_eq!(name_of(plain).as_deref(), Some("3f9a0b7c5d2e"));
         assert_eq!(names.take_wanted(8), [Arc::from(ID)]);
-        names.learn(ID, Some("shop-web-1"), 0);
+        names.learn(ID, Some(&ContainerName::from("shop-web-1")), 0);
         assert_eq!(name_of(plain).as_deref(), Some("shop-web-1"));
-        assert_eq!(name_of(pod).as_deref(), Some("3f9a0b7c5d2e"), "the cluster names it");
+        names.learn(ID, Some(&ContainerName::in_pod("nginx", "web-1", "shop")), 0);
+        assert_eq!(name_of(pod).as_deref(), Some("web-1_shop_nginx"));
         assert_eq!(name_of(named_in_path).as_deref(), Some("web"));
         assert_eq!(names.take_wanted(8), [] as [Arc<str>; 0]);
+    }
+
+    #[test]
+    fn names_of_new_containers_are_asked_for_before_anybody_speaks() {
+        let host = FakeHost::new("0::/\n");
+        host.group("system.slice/ssh.service");
+        let names = Arc::new(RuntimeNames::new(8));
+        names.begin(true);
+        let limits = OwnersLimits::default();
+        let mut owners = Owners::with_names(&host.root.path().join("proc"), limits, names.clone());
+        owners.refresh(0);
+        assert_eq!(names.take_wanted(8), [] as [Arc<str>; 0]);
+        host.group(&format!("system.slice/docker-{ID}.scope"));
+        owners.refresh(10_000);
+        assert_eq!(names.take_wanted(8), [Arc::from(ID)]);
+        owners.refresh(20_000);
+        assert_eq!(names.take_wanted(8), [] as [Arc<str>; 0], "once");
     }
 
     #[test]

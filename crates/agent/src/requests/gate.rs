@@ -84,7 +84,8 @@ impl Gate<'_> {
             Containment::In { container, called, by_cgroup } => {
                 match called {
                     _ if self.names.has(&container) => {}
-                    Called::Name(name) if self.names.has(&name) => {}
+                    Called::Name(name)
+                        if self.names.has(name.full()) || self.names.has(name.own()) => {}
                     Called::NotYetKnown if self.names.has_names() => {
                         self.shut.unknown += 1;
                         return true;
@@ -131,7 +132,7 @@ mod tests {
     use std::path::PathBuf;
     use std::sync::Arc;
 
-    use weir_identity::{OwnersLimits, RuntimeNames};
+    use weir_identity::{ContainerName, OwnersLimits, RuntimeNames};
     use weir_model::{Endpoint, Netns, Role};
 
     use super::*;
@@ -201,10 +202,16 @@ mod tests {
         runtime.begin(true);
         assert_eq!(pass(&["shop-db-1"], None), (vec![2, 3], vec![1, 4], vec![], 2));
         assert_eq!(pass(&["0123456789abcdef"], None), (vec![1, 2, 3], vec![4], vec![], 1));
-        runtime.learn(ID, Some("shop-web-1"), 0);
+        runtime.learn(ID, Some(&ContainerName::from("shop-web-1")), 0);
         assert_eq!(pass(&["shop-db-1"], None), (vec![1, 2, 3], vec![4], vec![], 1));
         assert_eq!(pass(&["shop-web-1"], None), (vec![2, 3], vec![1, 4], vec![docker], 1));
         assert_eq!(pass(&["web-1", ID], None), (vec![3], vec![1, 2, 4], vec![docker, lxc], 1));
+        // a Pod's container by its own name, too
+        runtime.learn(ID, Some(&ContainerName::in_pod("vault", "vault-0", "safe")), 0);
+        for name in ["vault", "vault-0_safe_vault"] {
+            assert_eq!(pass(&[name], None), (vec![2, 3], vec![1, 4], vec![docker], 1), "{name}");
+        }
+        assert_eq!(pass(&["vault-0"], None), (vec![1, 2, 3], vec![4], vec![], 1));
         let (payload, slice) = (groups.join("lxc.payload.web-1"), groups.join("system.slice"));
         assert_eq!(pass(&[], Some(payload)), (vec![2], vec![1, 3, 4], vec![docker], 0));
         assert_eq!(pass(&[ID], Some(slice)), (vec![3], vec![1, 2, 4], vec![docker], 0));

@@ -1,19 +1,22 @@
 //! Simulations: servers on unix sockets that answer as Docker documents its API, and some that
 //! misbehave. No runtime was asked.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use weir_identity::Called;
+use weir_identity::{Called, ContainerName};
 
+use super::http::HttpError;
+use super::runtime::{EVENTS, LIST};
 use super::*;
 
-const WEB: &str = "3f9a0b7c5d2e4f6188a7b6c5d4e3f2011020304050607080910aabbccddeeff0";
-const DB: &str = "4f9a0b7c5d2e4f6188a7b6c5d4e3f2011020304050607080910aabbccddeeff0";
-const LATE: &str = "5f9a0b7c5d2e4f6188a7b6c5d4e3f2011020304050607080910aabbccddeeff0";
-const NOBODYS: &str = "6f9a0b7c5d2e4f6188a7b6c5d4e3f2011020304050607080910aabbccddeeff0";
+pub(super) const WEB: &str = "3f9a0b7c5d2e4f6188a7b6c5d4e3f2011020304050607080910aabbccddeeff0";
+pub(super) const DB: &str = "4f9a0b7c5d2e4f6188a7b6c5d4e3f2011020304050607080910aabbccddeeff0";
+pub(super) const LATE: &str = "5f9a0b7c5d2e4f6188a7b6c5d4e3f2011020304050607080910aabbccddeeff0";
+pub(super) const NOBODYS: &str = "6f9a0b7c5d2e4f6188a7b6c5d4e3f2011020304050607080910aabbccddeeff0";
 
 /// Docker, as far as names go: which containers it lists, which it has beside, who follows it.
 #[derive(Default)]
@@ -92,7 +95,7 @@ impl Docker {
 }
 
 /// Runs the thread while `body` runs.
-fn watch(sockets: &[PathBuf], body: impl FnOnce(&RuntimeNames)) {
+pub(super) fn watch(sockets: &[PathBuf], body: impl FnOnce(&RuntimeNames)) {
     let (names, stop) = (RuntimeNames::default(), StopSignal::default());
     thread::scope(|scope| {
         let thread = scope.spawn(|| watch_names(sockets, &names, &stop));
@@ -103,11 +106,11 @@ fn watch(sockets: &[PathBuf], body: impl FnOnce(&RuntimeNames)) {
     });
 }
 
-fn called(names: &RuntimeNames, id: &str) -> Called {
+pub(super) fn called(names: &RuntimeNames, id: &str) -> Called {
     names.called(&Arc::from(id), 0)
 }
 
-fn wait_until(names: &RuntimeNames, id: &str, expected: &Called) {
+pub(super) fn wait_until(names: &RuntimeNames, id: &str, expected: &Called) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while called(names, id) != *expected {
         let found = called(names, id);
@@ -116,8 +119,8 @@ fn wait_until(names: &RuntimeNames, id: &str, expected: &Called) {
     }
 }
 
-fn name(text: &str) -> Called {
-    Called::Name(Arc::from(text))
+pub(super) fn name(text: &str) -> Called {
+    Called::Name(ContainerName::from(text))
 }
 
 #[test]
@@ -149,21 +152,21 @@ fn a_runtime_that_comes_later_or_returns_is_found() {
     let names = RuntimeNames::default();
     let mut runtime = Runtime::new(&path);
     runtime.reach(&names);
-    assert!(!runtime.is_there && runtime.events.is_none());
+    assert!(!runtime.is_there && !runtime.is_reached());
     let docker = Docker::start(&path);
     docker.listed.lock().unwrap().push((WEB, "web"));
     runtime.reach(&names);
-    assert!(runtime.events.is_none(), "not yet again");
+    assert!(!runtime.is_reached(), "not yet again");
     runtime.retry_at = None;
     names.learn(NOBODYS, None, 0);
     names.begin(true);
     runtime.reach(&names);
-    assert!(runtime.is_there && runtime.events.is_some());
+    assert!(runtime.is_there && runtime.is_reached());
     assert_eq!(called(&names, WEB), name("web"));
     assert_eq!(called(&names, NOBODYS), Called::NotYetKnown, "it may have come with the runtime");
     docker.followers.lock().unwrap().clear();
-    runtime.read_events(&names);
-    assert!(runtime.is_there && runtime.events.is_none(), "it went away");
+    runtime.read_news(&names, Instant::now());
+    assert!(runtime.is_there && !runtime.is_reached(), "it went away");
     assert_eq!(called(&names, WEB), name("web"), "what was learned stays");
 }
 
@@ -196,7 +199,7 @@ fn runtimes_that_hang_or_talk_nonsense_name_nothing_and_hold_up_nobody() {
         let mut runtime = Runtime::new(&path);
         let began = Instant::now();
         runtime.reach(&names);
-        assert!(runtime.is_there && runtime.events.is_none(), "{case}");
+        assert!(runtime.is_there && !runtime.is_reached(), "{case}");
         assert_eq!(runtime.failures, 1, "{case}");
         assert!(began.elapsed() < Duration::from_secs(5), "{case}: {:?}", began.elapsed());
     }

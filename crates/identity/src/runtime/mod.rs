@@ -1,15 +1,18 @@
 //! What container runtimes call their containers.
 //!
-//! Owns the names that were learned and which ids are yet to be asked for; [`answers`] says what a
-//! runtime's answers mean. Does not own sockets: one thread asks and learns here, others look up,
+//! Owns the names that were learned and which ids are yet to be asked for; [`docker`] and [`cri`]
+//! say what runtimes' answers mean. Does not own sockets: one thread asks and learns here, others look up,
 //! and neither ever waits for the other longer than a map takes.
 
-pub mod answers;
+pub mod cri;
+pub mod docker;
+mod name;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::aged::Aged;
+pub use name::{ContainerName, Named};
 
 /// Ids that wait to be asked for. When it is full, more have to be seen again in a later window.
 const WANTED_MAX: usize = 256;
@@ -20,7 +23,7 @@ const NAMES_MAX: usize = 16_384;
 /// What is known of a container's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Called {
-    Name(Arc<str>),
+    Name(ContainerName),
     /// No runtime that can be asked has a container of this id.
     Nothing,
     NotYetKnown,
@@ -33,7 +36,7 @@ pub struct RuntimeNames(Mutex<Inner>);
 #[derive(Debug)]
 struct Inner {
     /// None: every runtime was asked, and none has it.
-    names: Aged<Arc<str>, Option<Arc<str>>>,
+    names: Aged<Arc<str>, Option<ContainerName>>,
     wanted: HashSet<Arc<str>>,
     /// Without a runtime to ask, everything is called nothing at once.
     is_asked: bool,
@@ -87,10 +90,10 @@ impl RuntimeNames {
     }
 
     /// A runtime says what a container is called, or none has it.
-    pub fn learn(&self, id: &str, name: Option<&str>, now_ms: i64) {
+    pub fn learn(&self, id: &str, name: Option<&ContainerName>, now_ms: i64) {
         let mut inner = self.lock();
         inner.wanted.remove(id);
-        inner.names.insert(Arc::from(id), name.map(Arc::from), now_ms);
+        inner.names.insert(Arc::from(id), name.cloned(), now_ms);
     }
 
     /// Forgets that ids are nobody's: a runtime that could not be asked before may have them.
@@ -108,7 +111,7 @@ mod tests {
     use super::*;
 
     fn name(text: &str) -> Called {
-        Called::Name(Arc::from(text))
+        Called::Name(ContainerName::from(text))
     }
 
     fn called(names: &RuntimeNames, id: &str) -> Called {
@@ -124,10 +127,11 @@ mod tests {
         assert_eq!(called(&names, "a"), Called::NotYetKnown);
         assert_eq!(names.take_wanted(8), [Arc::from("a")]);
         assert_eq!(names.take_wanted(8), [] as [Arc<str>; 0]);
-        names.learn("a", Some("web"), 0);
+        let learn = |id: &str, name: &str| names.learn(id, Some(&ContainerName::from(name)), 0);
+        learn("a", "web");
         names.learn("b", None, 0);
         assert_eq!((called(&names, "a"), called(&names, "b")), (name("web"), Called::Nothing));
-        names.learn("a", Some("web-2"), 0);
+        learn("a", "web-2");
         assert_eq!(called(&names, "a"), name("web-2"), "renamed");
         names.forget_nobodys();
         assert_eq!(
@@ -144,7 +148,7 @@ mod tests {
         names.begin(true);
         for id in 0..10_000 {
             called(&names, &format!("wanted-{id}"));
-            names.learn(&format!("learned-{id}"), Some("x"), id);
+            names.learn(&format!("learned-{id}"), Some(&ContainerName::from("x")), id);
         }
         assert_eq!(called(&names, "learned-9999"), name("x"));
         assert!(names.lock().names.len() <= 16);

@@ -325,9 +325,10 @@ pub const KEYS: &[Key] = &[
         Kind::Text,
         None,
         AGENT,
-        "containers whose payload is never looked at: names (of LXC and Incus; of Docker and Podman \
-         where `agent.container_sockets` tells them) or ids, at least the first 12 digits; a \
-         connection is not read either when it cannot be known which container it is of",
+        "containers whose payload is never looked at: names (of LXC and Incus; of others where \
+         `agent.container_sockets` tells them, of a Pod's container its own) or ids, at least the \
+         first 12 digits; a connection is not read either when it cannot be known which container \
+         it is of",
     ),
     key(
         "agent.l7_headers",
@@ -343,10 +344,14 @@ pub const KEYS: &[Key] = &[
         "agent.container_sockets",
         "container-sockets",
         Kind::Text,
-        Some("/var/run/docker.sock,/run/podman/podman.sock"),
+        Some(
+            "/var/run/docker.sock,/run/podman/podman.sock,/run/containerd/containerd.sock,\
+             /run/k3s/containerd/containerd.sock,/var/run/crio/crio.sock",
+        ),
         AGENT,
-        "sockets of container runtimes that speak Docker's API, asked what their containers are \
-         called; off: none",
+        "sockets of container runtimes, asked what their containers are called: over Docker's API \
+         (Docker, Podman) or that for Kubernetes (CRI: containerd, CRI-O), whichever they speak; \
+         off: none",
     ),
     key(
         "agent.cpu_max",

@@ -7,6 +7,7 @@ id is printed when it runs. At the end of the input the Pod is removed.
 """
 
 import sys
+import time
 
 import grpc
 
@@ -44,8 +45,17 @@ channel = grpc.insecure_channel("unix:" + socket)
 
 
 def call(method, fields):
+    """Tries again while the runtime comes, as kubelet does."""
     answer = channel.unary_unary("/runtime.v1.RuntimeService/" + method, message, bytes)
-    return answer(fields, timeout=60)
+    for _ in range(100):
+        try:
+            return answer(fields, timeout=60, wait_for_ready=True)
+        except grpc.RpcError as err:
+            is_coming = err.code() == grpc.StatusCode.UNAVAILABLE or "not initialized" in err.details()
+            if not is_coming:
+                raise
+            time.sleep(0.1)
+    raise TimeoutError(method)
 
 
 def first_text(answer):

@@ -4,17 +4,11 @@
 
 use serde_json::Value;
 
-/// Digits of an OCI id.
-const ID_DIGITS: usize = 64;
-/// Longest name that is believed; Docker and Podman take at most 253 for a host name.
-const NAME_CHARS_MAX: usize = 253;
+use super::name::{ContainerName, Named, id, word};
 
-/// A container and its name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
-    pub id: String,
-    pub name: String,
-}
+/// What stands before the names that kubelet's adapter gives its containers at Docker:
+/// `k8s_CONTAINER_POD_NAMESPACE_UID_ATTEMPT`, of which no part has an underscore in it.
+const POD_PREFIX: &str = "k8s_";
 
 /// What `GET /containers/json` answers; none where it is no list.
 pub fn listed(body: &[u8]) -> Option<Vec<Named>> {
@@ -23,7 +17,7 @@ pub fn listed(body: &[u8]) -> Option<Vec<Named>> {
         let names = container.get("Names")?.as_array()?;
         // links give a container more names, below those of others: /other/alias
         let own = names.iter().filter_map(|name| own_name(name.as_str()?)).next()?;
-        Some(Named { id: id(container.get("Id")?)?, name: own })
+        Some(Named { id: id(container.get("Id")?.as_str()?)?, name: own })
     });
     Some(named.collect())
 }
@@ -31,7 +25,8 @@ pub fn listed(body: &[u8]) -> Option<Vec<Named>> {
 /// What `GET /containers/ID/json` answers.
 pub fn inspected(body: &[u8]) -> Option<Named> {
     let container: Value = serde_json::from_slice(body).ok()?;
-    Some(Named { id: id(container.get("Id")?)?, name: own_name(container.get("Name")?.as_str()?)? })
+    let name = own_name(container.get("Name")?.as_str()?)?;
+    Some(Named { id: id(container.get("Id")?.as_str()?)?, name })
 }
 
 /// A line of `GET /events`, where it names a container.
@@ -40,22 +35,17 @@ pub fn happened(line: &[u8]) -> Option<Named> {
     let actor =
         event.get("Actor").filter(|_| event.get("Type").is_some_and(|t| t == "container"))?;
     let name = actor.get("Attributes")?.get("name")?.as_str()?;
-    Some(Named { id: id(actor.get("ID")?)?, name: own_name(name)? })
+    Some(Named { id: id(actor.get("ID")?.as_str()?)?, name: own_name(name)? })
 }
 
-fn id(value: &Value) -> Option<String> {
-    let text = value.as_str()?;
-    let is_id =
-        text.len() == ID_DIGITS && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    is_id.then(|| text.to_owned())
-}
-
-/// A name as the runtimes allow them (`[a-zA-Z0-9][a-zA-Z0-9_.-]+`), without the slash before it.
-fn own_name(text: &str) -> Option<String> {
-    let name = text.strip_prefix('/').unwrap_or(text);
-    let is_name = (1..=NAME_CHARS_MAX).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
-    is_name.then(|| name.to_owned())
+/// A name without the slash before it.
+fn own_name(text: &str) -> Option<ContainerName> {
+    let name = word(text.strip_prefix('/').unwrap_or(text))?;
+    let parts: Vec<&str> = name.strip_prefix(POD_PREFIX).unwrap_or_default().split('_').collect();
+    match parts.as_slice() {
+        [container, pod, namespace, _, _] => Some(ContainerName::in_pod(container, pod, namespace)),
+        _ => Some(ContainerName::from(name)),
+    }
 }
 
 #[cfg(test)]
@@ -65,7 +55,7 @@ mod tests {
     const ID: &str = "3f9a0b7c5d2e4f6188a7b6c5d4e3f2011020304050607080910aabbccddeeff0";
 
     fn named(name: &str) -> Named {
-        Named { id: ID.to_owned(), name: name.to_owned() }
+        Named { id: ID.to_owned(), name: ContainerName::from(name) }
     }
 
     #[test]
@@ -88,6 +78,20 @@ mod tests {
         assert_eq!(inspected(br#"{"message": "No such container: x"}"#), None);
         let strange = format!(r#"{{"Id": "{ID}", "Name": "/web\u001b[31m"}}"#);
         assert_eq!(inspected(strange.as_bytes()), None);
+    }
+
+    #[test]
+    fn containers_of_pods_have_the_names_that_kubernetes_gave_them() {
+        let named = |name: &str| {
+            let body = format!(r#"{{"Id": "{ID}", "Name": "/{name}"}}"#);
+            inspected(body.as_bytes()).expect("a name").name
+        };
+        let uid = "2f1c6a3e-8a51-4f0e-9b0f-0d7b6d1c9c55";
+        let web = named(&format!("k8s_nginx_web-7d4b9.x_shop_{uid}_0"));
+        assert_eq!(web, ContainerName::in_pod("nginx", "web-7d4b9.x", "shop"));
+        for other in ["k8s_nginx", "k8s_a_b", "shop_web_1", "k8s_a_b_c_d_e_f"] {
+            assert_eq!(named(other), ContainerName::from(other));
+        }
     }
 
     #[test]
