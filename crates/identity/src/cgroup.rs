@@ -6,8 +6,8 @@
 //! known that are gone before anybody asks, or when an unknown id is asked for; and not too often.
 
 use std::collections::HashMap;
-use std::fs;
-use std::os::unix::fs::{DirEntryExt, MetadataExt};
+use std::fs::{self, File};
+use std::os::unix::fs::{DirEntryExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,9 +19,12 @@ const LOOK_INTERVAL_MS: i64 = 50;
 /// reading one takes some ten microseconds, so walks take a hundredth of a core at most.
 const REST_MS: i64 = 1;
 /// The same where there is none: a group that went and one that came leave the kernel's count as
-/// it was.
+/// it was. At least and at most so long.
 const IDLE_REST_MS: i64 = 10;
+const IDLE_REST_MS_MIN: i64 = 1_000;
 const IDLE_REST_MS_MAX: i64 = 10_000;
+/// The file has some thirty lines.
+const STAT_BYTES_MAX: usize = 2048;
 
 /// When to walk over a tree.
 #[derive(Debug)]
@@ -29,8 +32,10 @@ pub(crate) struct Walks {
     root: PathBuf,
     /// When the last one began, how many directories it found, and how many groups the kernel
     /// counted then.
-    last: Option<(i64, usize, String)>,
+    last: Option<(i64, usize, Vec<u8>)>,
     looked_ms: i64,
+    /// The kernel's count of groups, open for as long as it can be read.
+    stat: Option<File>,
 }
 
 /// Why it is asked whether to walk.
@@ -42,7 +47,7 @@ pub(crate) enum Reason {
 
 impl Walks {
     pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root, last: None, looked_ms: i64::MIN }
+        Self { root, last: None, looked_ms: i64::MIN, stat: None }
     }
 
     /// The groups, if some may have appeared since the last walk; else `None`.
@@ -64,9 +69,10 @@ impl Walks {
         }
         self.looked_ms = now_ms;
         // it counts the groups below, those included that are gone and that sockets outlive
-        let stat = fs::read_to_string(self.root.join("cgroup.stat")).unwrap_or_default();
+        let stat = self.stat();
         if let Some((walked_ms, found, before)) = &self.last {
-            let idle_ms = (*found as i64 * IDLE_REST_MS).min(IDLE_REST_MS_MAX);
+            let idle_ms = *found as i64 * IDLE_REST_MS;
+            let idle_ms = idle_ms.clamp(IDLE_REST_MS_MIN, IDLE_REST_MS_MAX);
             if reason == Reason::Time && *before == stat && since(*walked_ms) < idle_ms {
                 return None;
             }
@@ -74,6 +80,27 @@ impl Walks {
         let walked = walk(&self.root, directories_max);
         self.last = Some((now_ms, walked.paths.len(), stat));
         Some(walked)
+    }
+
+    /// The text of `cgroup.stat`, nothing where it cannot be read. It is kept open, because it is
+    /// read many times a second; of a group that was removed it cannot be read any more, and there
+    /// may be another one of its name.
+    fn stat(&mut self) -> Vec<u8> {
+        let mut text = [0; STAT_BYTES_MAX];
+        for _ in 0..2 {
+            let stat = match self.stat.take() {
+                Some(stat) => stat,
+                None => match File::open(self.root.join("cgroup.stat")) {
+                    Ok(stat) => stat,
+                    Err(_) => break,
+                },
+            };
+            if let Ok(length) = stat.read_at(&mut text, 0) {
+                self.stat = Some(stat);
+                return text[..length].to_vec();
+            }
+        }
+        Vec::new()
     }
 }
 
@@ -304,6 +331,16 @@ mod tests {
         assert_eq!(times(Reason::Time, true), [0, 400, 800]);
         assert_eq!(times(Reason::Time, false), [0, 3_100, 6_200], "nothing seems to have changed");
         assert_eq!(times(Reason::UnknownId, false), [0, 400, 800]);
+    }
+
+    #[test]
+    fn a_tree_that_does_not_change_is_left_alone_for_a_while() {
+        let root = tempfile::tempdir().expect("a directory");
+        fs::write(root.path().join("cgroup.stat"), "nr_descendants 0").expect("written");
+        let mut walks = Walks::new(root.path().to_owned());
+        let mut is_walked = |ms| walks.walk(Reason::Time, 16, ms).is_some();
+        let walked: Vec<i64> = (0..3_000).step_by(100).filter(|ms| is_walked(*ms)).collect();
+        assert_eq!(walked, [0, 1_000, 2_000]);
     }
 
     #[test]
