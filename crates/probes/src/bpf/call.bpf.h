@@ -89,8 +89,6 @@ enum {
 };
 #endif
 
-extern void *bpf_rdonly_cast(const void *object, __u32 type_id) __ksym __weak;
-
 /* From the bottom of a stack to the registers saved at its top; the same for every task. */
 volatile __u64 registers_offset;
 

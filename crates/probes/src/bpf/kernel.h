@@ -243,4 +243,7 @@ struct bpf_iter__task_file {
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 
+/* Since 6.2; asked for with bpf_ksym_exists(). */
+extern void *bpf_rdonly_cast(const void *object, __u32 type_id) __ksym __weak;
+
 #endif

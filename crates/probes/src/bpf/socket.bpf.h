@@ -28,6 +28,20 @@ enum pointer_kind {
 		value__;                                                                \
 	})
 
+/*
+ * For loads of pointers. Since 6.3 the verifier asks of each that comes out of a trusted pointer
+ * whether it may be trusted, too, and searches the names of all the kernel's types for that: some
+ * milliseconds, each time it gets there. Of a pointer that was cast it does not ask.
+ */
+#define WITHOUT_TRUST(pointer)                                                          \
+	({                                                                              \
+		typeof(pointer) pointer__ = (pointer);                                  \
+		if (bpf_ksym_exists(bpf_rdonly_cast))                                   \
+			pointer__ = bpf_rdonly_cast(                                    \
+				pointer__, bpf_core_type_id_kernel(typeof(*pointer__))); \
+		pointer__;                                                              \
+	})
+
 /* An address as records carry it; halves[] makes comparing and copying two instructions. */
 union address {
 	__u8 bytes[ADDRESS_BYTES];
@@ -94,7 +108,8 @@ static __always_inline __u16 local_port(struct sock *sk)
 
 static __always_inline __u32 netns_of_sock(struct sock *sk, enum pointer_kind kind)
 {
-	struct net *net = FIELD(kind, sk, __sk_common.skc_net.net);
+	struct sock *from = kind == TYPED ? WITHOUT_TRUST(sk) : sk;
+	struct net *net = FIELD(kind, from, __sk_common.skc_net.net);
 
 	return FIELD(kind, net, ns.inum);
 }
@@ -102,7 +117,8 @@ static __always_inline __u32 netns_of_sock(struct sock *sk, enum pointer_kind ki
 /* cgroup v2 id, 0 where there is none. */
 static __always_inline __u64 cgroup_id_of_sock(struct sock *sk, enum pointer_kind kind)
 {
-	struct cgroup *cgroup = FIELD(kind, sk, sk_cgrp_data.cgroup);
+	struct sock *from = kind == TYPED ? WITHOUT_TRUST(sk) : sk;
+	struct cgroup *cgroup = FIELD(kind, from, sk_cgrp_data.cgroup);
 	struct kernfs_node *kn;
 
 	if (!cgroup)
@@ -119,6 +135,7 @@ static __always_inline bool read_process(struct process *out, struct task_struct
 		return false;
 	}
 	out->tgid = task->tgid;
+	task = WITHOUT_TRUST(task);
 	bpf_core_read(out->comm, sizeof(out->comm), &task->group_leader->comm);
 	return true;
 }
