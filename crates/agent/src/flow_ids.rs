@@ -21,7 +21,7 @@ const FLOWS_MAX: usize = 65_536;
 #[derive(Debug)]
 pub struct FlowIds {
     flows: Vec<FlowKey>,
-    ids: HashMap<FlowKey, FlowId>,
+    ids: HashMap<FlowKey, FlowId, foldhash::quality::RandomState>,
     flows_max: usize,
 }
 
@@ -33,7 +33,7 @@ impl Default for FlowIds {
 
 impl FlowIds {
     pub fn new(flows_max: usize) -> Self {
-        Self { flows: Vec::new(), ids: HashMap::new(), flows_max }
+        Self { flows: Vec::new(), ids: HashMap::default(), flows_max }
     }
 
     /// The flow's place in this window; it is another one after [`Self::take`].

@@ -116,7 +116,7 @@ fn unspecified(family: Family) -> Endpoint {
 /// The flows of one window.
 #[derive(Debug)]
 pub struct FlowTable {
-    flows: HashMap<FlowKey, L4Counters>,
+    flows: HashMap<FlowKey, L4Counters, foldhash::quality::RandomState>,
     fold_client_port: bool,
     flows_max: usize,
     records: u64,
@@ -125,7 +125,7 @@ pub struct FlowTable {
 
 impl FlowTable {
     pub fn new(fold_client_port: bool, flows_max: usize) -> Self {
-        let flows = HashMap::new();
+        let flows = HashMap::default();
         Self { flows, fold_client_port, flows_max, records: 0, folded_records: 0 }
     }
 

@@ -219,7 +219,7 @@ fn payload_hooks(options: &Options, obstacle: Option<&str>) -> Vec<HookReport> {
     if let Some(obstacle) = obstacle {
         return absence(obstacle.to_owned(), false);
     }
-    match PayloadProbe::start(options) {
+    match PayloadProbe::start(options, None) {
         Ok(probe) => {
             let sets = payload::HookSet::ALL.map(|set| (set.name(), set.loses()));
             let used = probe.hook_set().name();

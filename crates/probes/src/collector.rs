@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use weir_model::{DnsMessage, L4Record, L7Ends, ListenRecord, Loss, Payload, SignalSet, Transport};
+use weir_model::{DnsMessage, L4Record, L7Ends, ListenRecord, Loss, SignalSet, Transport};
 
 use crate::check::{self, Report, chain};
 use crate::dns::DnsProbe;
@@ -118,7 +118,8 @@ impl Collector {
         }
         let nat = Self::start_nat(&options);
         let tcp = TcpProbe::start(&options, nat.as_ref())?;
-        let (mut udp, payload) = (Self::start_udp(&options)?, Self::start_payload(&options));
+        let (mut udp, payload) =
+            (Self::start_udp(&options)?, Self::start_payload(&options, nat.as_ref()));
         if let (Some((udp, _)), Some(payload)) = (&mut udp, &payload) {
             udp.run_behind(&payload.next_programs())?;
         }
@@ -152,14 +153,14 @@ impl Collector {
         }
     }
 
-    fn start_payload(options: &Options) -> Option<PayloadProbe> {
+    fn start_payload(options: &Options, nat: Option<&NatProbe>) -> Option<PayloadProbe> {
         if !options.payload.is_on {
             return None;
         }
         let failed = |err: ProbeError| {
             tracing::warn!(error = %chain(&err), "requests are not seen on this kernel");
         };
-        PayloadProbe::start(options).map_err(failed).ok()
+        PayloadProbe::start(options, nat).map_err(failed).ok()
     }
 
     /// Hands over everything that changed since the last call; once a window, and at the end.
@@ -203,10 +204,14 @@ impl Collector {
 
     /// Waits at most `timeout`, less if much has come, and hands over what connections passed.
     pub fn poll_payload(&mut self, timeout: Duration, sink: &mut dyn PayloadSink) {
+        let nat = self.nat.as_ref();
+        let translate = |ends: &mut L7Ends| {
+            let Some(nat) = nat else { return };
+            let pair = (ends.local, &mut ends.remote);
+            ends.dialled = nat.translate(Transport::Tcp, ends.netns, pair);
+        };
         match &mut self.payload {
-            Some(payload) => {
-                payload.poll(timeout, &mut TranslatingEnds { nat: self.nat.as_ref(), sink });
-            }
+            Some(payload) => payload.poll(timeout, sink, &translate),
             None => std::thread::sleep(timeout),
         }
     }
@@ -277,34 +282,6 @@ impl Sink for Translating<'_> {
 
     fn listen(&mut self, record: ListenRecord) {
         self.sink.listen(record);
-    }
-}
-
-/// Connections that carry requests, with their real other ends.
-struct TranslatingEnds<'a> {
-    nat: Option<&'a NatProbe>,
-    sink: &'a mut dyn PayloadSink,
-}
-
-impl PayloadSink for TranslatingEnds<'_> {
-    fn opened(&mut self, id: u64, mut ends: L7Ends) {
-        if let Some(nat) = self.nat {
-            let pair = (ends.local, &mut ends.remote);
-            ends.dialled = nat.translate(Transport::Tcp, ends.netns, pair);
-        }
-        self.sink.opened(id, ends);
-    }
-
-    fn payload(&mut self, id: u64, position: u64, payload: &Payload<'_>) {
-        self.sink.payload(id, position, payload);
-    }
-
-    fn withdrawn(&mut self, id: u64, server: u64) {
-        self.sink.withdrawn(id, server);
-    }
-
-    fn closed(&mut self, id: u64, mono_ns: u64, is_reset: bool) {
-        self.sink.closed(id, mono_ns, is_reset);
     }
 }
 

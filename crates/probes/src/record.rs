@@ -39,7 +39,7 @@ pub(crate) fn endpoint(address: [u8; 16], port: u16) -> Endpoint {
 /// Command names already seen, so that a thousand records of one process share one string.
 #[derive(Default)]
 pub(crate) struct Names {
-    known: HashMap<[u8; 16], Arc<str>>,
+    known: HashMap<[u8; 16], Arc<str>, foldhash::quality::RandomState>,
 }
 
 impl Names {

@@ -23,7 +23,8 @@ unsafe impl Plain for raw::payload_process {}
 /// What one record says.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Event<'a> {
-    Opened(u64, L7Ends),
+    /// And whether its other end is a translated address.
+    Opened(u64, L7Ends, bool),
     Passed(u64, u64, Payload<'a>),
     Closed(Closed),
     /// The process has just begun, with a program that was never seen, or else speaks TLS.
@@ -81,7 +82,7 @@ impl Decoder {
             process: self.names.process(record.process.tgid, record.process.comm),
             is_tls: record.is_tls != 0,
         };
-        Some(Event::Opened(record.id, ends))
+        Some(Event::Opened(record.id, ends, record.is_translated != 0))
     }
 }
 

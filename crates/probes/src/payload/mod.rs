@@ -34,6 +34,7 @@ use self::support::Kernel;
 use crate::check::chain;
 use crate::collector::Options;
 use crate::error::{ProbeError, ProbeErrorKind};
+use crate::nat::NatProbe;
 use crate::object::ProgramStats;
 use crate::ring::Ring;
 use crate::{netns, object};
@@ -113,6 +114,7 @@ fn load(
     options: &Options,
     set: HookSet,
     kernel: &Kernel,
+    nat: Option<&NatProbe>,
 ) -> Result<skel::PayloadSkel<'static>, ProbeError> {
     let failed = |what: &str| {
         let what = format!("cannot {what} the payload programs");
@@ -143,11 +145,15 @@ fn load(
     for (map, elements_max) in sizes {
         map.set_max_entries(elements_max).map_err(failed("size the maps of"))?;
     }
+    if let Some(nat) = nat {
+        maps.translations.reuse_fd(nat.table()).map_err(failed("share the table of NAT with"))?;
+    }
     if let Some(constants) = maps.rodata_data.as_deref_mut() {
         constants.receive_has_nonblock = kernel.receive_has_nonblock();
         constants.processes_are_let_in = matches!(payload.processes, Processes::Only(_));
         constants.count_loopback = options.loopback;
         constants.one_end = payload.one_end;
+        constants.reads_nat = nat.is_some();
         constants.read_tls = payload.tls && libraries::can_attach();
         constants.head_bytes_max = payload.head_bytes_max;
         constants.frame_bytes_max = payload.frame_bytes_max;
@@ -187,7 +193,8 @@ fn attach(skel: &mut skel::PayloadSkel<'static>) -> Result<Vec<Link>, ProbeError
 
 impl PayloadProbe {
     /// Uses the best set of hooks that this kernel lets be loaded and attached.
-    pub(crate) fn start(options: &Options) -> Result<Self, ProbeError> {
+    /// With `nat`, connections are marked whose other end is a translated address.
+    pub(crate) fn start(options: &Options, nat: Option<&NatProbe>) -> Result<Self, ProbeError> {
         let kernel = kernel()?;
         let mut refusals = Vec::new();
         for set in HookSet::ALL {
@@ -196,7 +203,7 @@ impl PayloadProbe {
                 refusals.push(format!("{}: no {}", set.name(), missing.join(", no ")));
                 continue;
             }
-            match Self::start_with(options, set, &kernel) {
+            match Self::start_with(options, set, &kernel, nat) {
                 Ok(mut probe) => {
                     for refusal in &refusals {
                         tracing::info!(%refusal, used = set.name(), "payload: a fallback is used");
@@ -215,8 +222,9 @@ impl PayloadProbe {
         options: &Options,
         hook_set: HookSet,
         kernel: &Kernel,
+        nat: Option<&NatProbe>,
     ) -> Result<Self, ProbeError> {
-        let mut skel = load(options, hook_set, kernel)?;
+        let mut skel = load(options, hook_set, kernel, nat)?;
         let reads_tls = options.payload.tls && libraries::can_attach();
         let libraries = reads_tls
             .then(|| Libraries::start(&skel.progs, kernel.has_uprobe_multi))
@@ -243,8 +251,13 @@ impl PayloadProbe {
     }
 
     /// Hands over what has been passed, after a sleep of at most `timeout`; it is shorter if a
-    /// quarter of the ring is full.
-    pub(crate) fn poll(&mut self, timeout: Duration, sink: &mut dyn PayloadSink) {
+    /// quarter of the ring is full. Translated ends are given to `translate` first.
+    pub(crate) fn poll(
+        &mut self,
+        timeout: Duration,
+        sink: &mut dyn PayloadSink,
+        translate: &dyn Fn(&mut L7Ends),
+    ) {
         if !timeout.is_zero() {
             self.is_asleep().store(1, Ordering::SeqCst);
             if self.ring.waiting_bytes() < self.ring.bytes() / 4 {
@@ -254,7 +267,8 @@ impl PayloadProbe {
         }
         let bss = self.skel.maps.bss_data.as_deref().expect("the object has a .bss");
         let ignored = Ignored { ids: &bss.ignored, changes: &bss.ignored_changes };
-        let mut taker = Taker { pairs: &mut self.pairs, ignored, sink, processes: Vec::new() };
+        let pairs = &mut self.pairs;
+        let mut taker = Taker { pairs, ignored, sink, translate, processes: Vec::new() };
         let decoder = &mut self.decoder;
         self.ring.read(|record| {
             if let Some(event) = decoder.event(record) {
@@ -375,6 +389,7 @@ struct Taker<'a> {
     pairs: &'a mut Pairs,
     ignored: Ignored<'a>,
     sink: &'a mut dyn PayloadSink,
+    translate: &'a dyn Fn(&mut L7Ends),
     /// Processes to look into, and whether each has just begun.
     processes: Vec<(u32, bool)>,
 }
@@ -384,14 +399,19 @@ impl Taker<'_> {
         match event {
             Event::Passed(id, ..) if self.pairs.is_mute(id) => self.ignored.put(id),
             Event::Passed(id, position, payload) => self.sink.payload(id, position, &payload),
-            Event::Opened(id, ends) => self.opened(id, ends),
+            Event::Opened(id, ends, is_translated) => self.opened(id, ends, is_translated),
             Event::Closed(closed) => self.closed(closed),
             Event::Process { pid, is_new } => self.processes.push((pid, is_new)),
         }
     }
 
-    fn opened(&mut self, id: u64, ends: L7Ends) {
-        match self.pairs.opened(id, &ends) {
+    fn opened(&mut self, id: u64, mut ends: L7Ends, is_translated: bool) {
+        // two ends of one conversation are told from what their sockets see
+        let opening = self.pairs.opened(id, &ends);
+        if is_translated {
+            (self.translate)(&mut ends);
+        }
+        match opening {
             Opening::Mute(other) => {
                 self.ignored.put(id);
                 self.sink.opened(id, ends);

@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use foldhash::{fast, quality};
 use weir_model::{Endpoint, L7Ends, Role};
 
 /// Connections of which the ends are remembered; of more, both ends are told.
@@ -25,10 +26,10 @@ pub(crate) enum Opening {
 #[derive(Default)]
 pub(crate) struct Pairs {
     is_on: bool,
-    open: HashMap<u64, (Endpoint, Endpoint)>,
-    by_ends: HashMap<(Endpoint, Endpoint), (u64, Role)>,
+    open: HashMap<u64, (Endpoint, Endpoint), fast::RandomState>,
+    by_ends: HashMap<(Endpoint, Endpoint), (u64, Role), quality::RandomState>,
     /// Asked for with each record.
-    mute: HashSet<u64, foldhash::fast::RandomState>,
+    mute: HashSet<u64, fast::RandomState>,
 }
 
 impl Pairs {

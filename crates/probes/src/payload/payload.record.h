@@ -44,7 +44,8 @@ struct payload_opened {
 	/* enum payload_role */
 	__u8 role;
 	__u8 is_tls;
-	__u8 pad;
+	/* What its socket sees is not the real other end; NAT's table says who that is. */
+	__u8 is_translated;
 	__u32 netns;
 	__u64 cgroup_id;
 	__u8 local[ADDRESS_BYTES];

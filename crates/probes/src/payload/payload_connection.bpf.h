@@ -12,6 +12,7 @@
 #ifndef WEIR_PAYLOAD_CONNECTION_BPF_H
 #define WEIR_PAYLOAD_CONNECTION_BPF_H
 
+#include "../nat/nat.bpf.h"
 #include "payload_bytes.bpf.h"
 
 enum class {
@@ -108,6 +109,8 @@ const volatile bool processes_are_let_in = false;
 const volatile bool count_loopback = true;
 /* Whether of two ends in one network namespace the server's alone is told. */
 const volatile bool one_end = true;
+/* Whether NAT's table is another object's, which fills it. */
+const volatile bool reads_nat;
 /* What is copied of one call. */
 const volatile __u32 head_bytes_max = 4096;
 const volatile __u32 frame_bytes_max = PAYLOAD_BYTES_MAX;
@@ -225,6 +228,22 @@ static __always_inline bool is_other_end_here(const struct payload_opened *opene
 					       local->halves[1] == remote->halves[1]);
 }
 
+/* Asked here: of most connections nothing is known, and user space need not ask the kernel. */
+static __always_inline bool is_translated(const struct payload_opened *opened)
+{
+	struct nat_key key = {
+		.protocol = IPPROTO_TCP,
+		.local_port = opened->local_port,
+		.remote_port = opened->remote_port,
+	};
+
+	__builtin_memcpy(key.local, opened->local, sizeof(key.local));
+	__builtin_memcpy(key.remote, opened->remote, sizeof(key.remote));
+	if (nat_is_scoped(&key))
+		key.netns = opened->netns;
+	return bpf_map_lookup_elem(&translations, &key);
+}
+
 static __always_inline void fill_opened(struct payload_opened *opened, struct sock *sk)
 {
 	__builtin_memset(opened, 0, sizeof(*opened));
@@ -236,6 +255,7 @@ static __always_inline void fill_opened(struct payload_opened *opened, struct so
 	remote_address((union address *)opened->remote, sk, TYPED);
 	opened->local_port = local_port(sk);
 	opened->remote_port = remote_port(sk, TYPED);
+	opened->is_translated = reads_nat && is_translated(opened);
 }
 
 /*

@@ -105,12 +105,12 @@ impl Watch {
 
     fn of(lab: Lab, options: &Options) -> Self {
         object::take_libbpf_log();
-        let probe = PayloadProbe::start(options).expect("the payload probe starts");
+        let probe = PayloadProbe::start(options, None).expect("the payload probe starts");
         Self { lab, probe, seen: Seen::default() }
     }
 
     fn poll(&mut self) {
-        self.probe.poll(Duration::ZERO, &mut self.seen);
+        self.probe.poll(Duration::ZERO, &mut self.seen, &|_| {});
     }
 
     /// What one host told of a server's port, in one role.
@@ -127,7 +127,7 @@ impl Watch {
     fn until(&mut self, mut is_done: impl FnMut(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is_done(self) && Instant::now() < deadline {
-            self.probe.poll(Duration::from_millis(20), &mut self.seen);
+            self.probe.poll(Duration::from_millis(20), &mut self.seen, &|_| {});
         }
     }
 
@@ -144,7 +144,7 @@ impl Watch {
     fn wait_for(&mut self, mut program: Running) {
         let deadline = Instant::now() + PATIENCE;
         let status = loop {
-            self.probe.poll(Duration::from_millis(5), &mut self.seen);
+            self.probe.poll(Duration::from_millis(5), &mut self.seen, &|_| {});
             match program.wait(Duration::from_millis(1)) {
                 Ok(status) => break status,
                 Err(err) => assert!(Instant::now() < deadline, "{err:#}"),
@@ -153,7 +153,7 @@ impl Watch {
         assert!(status.success(), "{status}: {}", program.stderr());
         // A record that another CPU is still writing keeps those behind it back.
         self.poll();
-        self.probe.poll(Duration::from_millis(10), &mut self.seen);
+        self.probe.poll(Duration::from_millis(10), &mut self.seen, &|_| {});
     }
 
     fn lost(&mut self) -> Vec<(String, u64)> {
