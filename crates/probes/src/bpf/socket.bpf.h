@@ -3,8 +3,8 @@
  * Reading a socket's ends, its place and the current process, shared by all probes.
  *
  * Owns no map and no policy. Where the kernel hands over a typed pointer, fields are plain loads.
- * Where the pointer comes out of a map they are copied by a helper, some five times slower: there
- * is no way to a typed pointer from there before 6.2.
+ * Where the pointer comes out of a map they are copied by a helper, some five times slower, before
+ * 6.2: there is no way to a typed pointer from there.
  */
 #ifndef WEIR_SOCKET_BPF_H
 #define WEIR_SOCKET_BPF_H
@@ -24,7 +24,8 @@ enum pointer_kind {
 		if ((kind) == TYPED)                                                    \
 			value__ = (pointer)->field;                                     \
 		else                                                                    \
-			bpf_core_read(&value__, sizeof(value__), &(pointer)->field);    \
+			bpf_core_read((void *)&value__, sizeof(value__),                \
+				      &(pointer)->field);                               \
 		value__;                                                                \
 	})
 

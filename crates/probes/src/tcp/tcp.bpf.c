@@ -382,16 +382,17 @@ int BPF_PROG(tcp_reset_received, struct sock *sk)
 }
 
 /* Nothing moves on a connection without moving one of these. */
-static __always_inline bool is_idle(struct tcp_sock *tp, const struct mark *mark)
+static __always_inline bool is_idle(struct tcp_sock *tp, const struct mark *mark,
+				    enum pointer_kind kind)
 {
-	return mark->flags & MARK_OPENING_TOLD && BPF_CORE_READ(tp, segs_in) == mark->segs_in &&
-	       BPF_CORE_READ(tp, segs_out) == mark->segs_out &&
-	       BPF_CORE_READ(tp, bytes_received) == mark->bytes_received;
+	return mark->flags & MARK_OPENING_TOLD && FIELD(kind, tp, segs_in) == mark->segs_in &&
+	       FIELD(kind, tp, segs_out) == mark->segs_out &&
+	       FIELD(kind, tp, bytes_received) == mark->bytes_received;
 }
 
-static __always_inline __u32 cookie_at(const struct sock *sk)
+static __always_inline __u32 cookie_at(struct sock *sk, enum pointer_kind kind)
 {
-	return BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	return FIELD(kind, sk, __sk_common.skc_cookie.counter);
 }
 
 /*
@@ -400,34 +401,25 @@ static __always_inline __u32 cookie_at(const struct sock *sk)
  * the mark, locked, is that socket's and not closed. A mark that is another's than the socket at
  * its address is given up the second time: the first time it may have come in between.
  */
-SEC("iter/bpf_map_elem")
-int tcp_read_sockets(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void read_socket(__u64 key, const struct mark *seen, struct tcp_sock *tp,
+					enum pointer_kind kind)
 {
-	const struct mark *seen = ctx->value;
-	const __u64 *address = ctx->key;
+	struct sock *sk = (struct sock *)tp;
 	struct delta delta = {};
 	struct reading now;
-	struct tcp_sock *tp;
 	struct mark *mark;
-	struct sock *sk;
-	__u64 key;
 	bool is_same, is_lost;
 	__u32 cookie;
 	int state;
 
-	if (!seen || !address || seen->flags & MARK_CLOSED)
-		return 0;
-	key = *address;
-	tp = (struct tcp_sock *)key;
-	sk = (struct sock *)key;
-	if (is_idle(tp, seen))
-		return 0;
-	cookie = cookie_at(sk);
-	read_counters(&now, tp, UNTYPED);
-	state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	if (is_idle(tp, seen, kind))
+		return;
+	cookie = cookie_at(sk, kind);
+	read_counters(&now, tp, kind);
+	state = FIELD(kind, sk, __sk_common.skc_state);
 	mark = bpf_map_lookup_elem(&marks, &key);
-	if (!mark || cookie_at(sk) != cookie)
-		return 0;
+	if (!mark || cookie_at(sk, kind) != cookie)
+		return;
 	bpf_spin_lock(&mark->lock);
 	is_same = mark->cookie == cookie && !(mark->flags & MARK_CLOSED);
 	is_lost = mark->cookie != cookie && mark->flags & MARK_DOUBTED;
@@ -441,9 +433,28 @@ int tcp_read_sockets(struct bpf_iter__bpf_map_elem *ctx)
 		take_delta(mark, &now, &delta);
 	bpf_spin_unlock(&mark->lock);
 	if (is_same)
-		tell(sk, &delta, UNTYPED);
+		tell(sk, &delta, kind);
 	else if (is_lost && !bpf_map_delete_elem(&marks, &key))
 		count_loss(TCP_LOSS_CLOSE_MISSED);
+}
+
+SEC("iter/bpf_map_elem")
+int tcp_read_sockets(struct bpf_iter__bpf_map_elem *ctx)
+{
+	const struct mark *seen = ctx->value;
+	const __u64 *address = ctx->key;
+	__u64 key;
+
+	if (!seen || !address || seen->flags & MARK_CLOSED)
+		return 0;
+	key = *address;
+	/* A load through what was cast gives 0 where there is no memory, and costs no call. */
+	if (bpf_ksym_exists(bpf_rdonly_cast))
+		read_socket(key, seen,
+			    bpf_rdonly_cast((void *)key, bpf_core_type_id_kernel(struct tcp_sock)),
+			    TYPED);
+	else
+		read_socket(key, seen, (struct tcp_sock *)key, UNTYPED);
 	return 0;
 }
 
