@@ -228,8 +228,11 @@ static __always_inline bool is_other_end_here(const struct payload_opened *opene
 					       local->halves[1] == remote->halves[1]);
 }
 
-/* Asked here: of most connections nothing is known, and user space need not ask the kernel. */
-static __always_inline bool is_translated(const struct payload_opened *opened)
+/*
+ * Asked here: of most connections nothing is known, and user space need not ask the kernel. Not
+ * inlined, so that the key is not on the stack of those who call on; 512 bytes are all there is.
+ */
+static __noinline bool is_translated(const struct payload_opened *opened)
 {
 	struct nat_key key = {
 		.protocol = IPPROTO_TCP,
