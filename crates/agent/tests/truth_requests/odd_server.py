@@ -150,7 +150,11 @@ def give_up(connection, request):
     """Says that it was asked, and answers when nobody waits any more."""
     print("asked", flush=True)
     wait_readable(connection.sock)
-    connection.send(OK, request)
+    try:
+        connection.send(OK, request)
+    except Gone:
+        note(request, None, "unanswered")
+        raise
     note(request, 200)
 
 

@@ -4,6 +4,7 @@
 //! Judges nothing.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -141,10 +142,16 @@ impl Watch {
         said
     }
 
-    /// Runs a client until the server says that it was asked.
+    /// Runs a client until the server says that it was asked, and the client sleeps: before that
+    /// its call of a TLS library may not have returned, and then it is not told of.
     pub fn give_up(&self, command: &mut Command, server: &mut Running) {
         let mut client = self.lab.host(1).start(command).expect("the client starts");
         server.line_after("asked", PATIENCE).expect("the server is asked");
+        let status = format!("/proc/{}/status", client.pid());
+        wait_for("the client to wait for an answer", || {
+            let status = fs::read_to_string(&status).expect("the client's state");
+            status.contains("State:\tS").then_some(())
+        });
         client.signal(Signal::TERM).expect("the client is told to end");
         client.wait(PATIENCE).expect("the client ends");
     }

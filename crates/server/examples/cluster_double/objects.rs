@@ -2,6 +2,7 @@
 //! labels, one with 200 Pods, something that fails, and long logs.
 
 use anyhow::Result;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use weir_testkit::ApiServer;
 
@@ -195,6 +196,12 @@ fn put_service(server: &ApiServer, workload: &Workload) -> Result<()> {
     )
 }
 
+/// Of late: the server forgets what happened hours ago.
+fn minutes_ago(minutes: i64) -> Result<String> {
+    let now = Timestamp::now().as_second();
+    Ok(Timestamp::from_second(now - 60 * minutes)?.to_string())
+}
+
 fn put_events(server: &ApiServer) -> Result<()> {
     let (cart, ledger) = (&WORKLOADS[1], &WORKLOADS[4]);
     let events = [
@@ -236,8 +243,8 @@ fn put_events(server: &ApiServer) -> Result<()> {
             json!({"metadata": meta(&uid, namespace, &uid),
             "involvedObject": {"kind": kind, "namespace": namespace, "name": name},
             "type": severity, "reason": reason, "message": message, "count": count,
-            "firstTimestamp": "2026-11-22T07:10:00Z",
-            "lastTimestamp": format!("2026-11-22T08:{:02}:00Z", 10 + at),
+            "firstTimestamp": minutes_ago(75)?,
+            "lastTimestamp": minutes_ago(20 - at as i64)?,
             "source": {"component": "kubelet"}}),
         )?;
     }
