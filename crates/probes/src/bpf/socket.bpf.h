@@ -109,7 +109,7 @@ static __always_inline __u16 local_port(struct sock *sk)
 
 static __always_inline __u32 netns_of_sock(struct sock *sk, enum pointer_kind kind)
 {
-	struct sock *from = kind == TYPED ? WITHOUT_TRUST(sk) : sk;
+	struct sock *from = WITHOUT_TRUST(sk);
 	struct net *net = FIELD(kind, from, __sk_common.skc_net.net);
 
 	return FIELD(kind, net, ns.inum);
@@ -118,7 +118,7 @@ static __always_inline __u32 netns_of_sock(struct sock *sk, enum pointer_kind ki
 /* cgroup v2 id, 0 where there is none. */
 static __always_inline __u64 cgroup_id_of_sock(struct sock *sk, enum pointer_kind kind)
 {
-	struct sock *from = kind == TYPED ? WITHOUT_TRUST(sk) : sk;
+	struct sock *from = WITHOUT_TRUST(sk);
 	struct cgroup *cgroup = FIELD(kind, from, sk_cgrp_data.cgroup);
 	struct kernfs_node *kn;
 

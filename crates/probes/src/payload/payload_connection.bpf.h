@@ -232,19 +232,9 @@ static __always_inline bool is_other_end_here(const struct payload_opened *opene
  * Asked here: of most connections nothing is known, and user space need not ask the kernel. Not
  * inlined, so that the key is not on the stack of those who call on; 512 bytes are all there is.
  */
-static __noinline bool is_translated(const struct payload_opened *opened)
+static __noinline bool is_translated(struct sock *sk)
 {
-	struct nat_key key = {
-		.protocol = IPPROTO_TCP,
-		.local_port = opened->local_port,
-		.remote_port = opened->remote_port,
-	};
-
-	__builtin_memcpy(key.local, opened->local, sizeof(key.local));
-	__builtin_memcpy(key.remote, opened->remote, sizeof(key.remote));
-	if (nat_is_scoped(&key))
-		key.netns = opened->netns;
-	return bpf_map_lookup_elem(&translations, &key);
+	return find_translation(sk, IPPROTO_TCP);
 }
 
 static __always_inline void fill_opened(struct payload_opened *opened, struct sock *sk)
@@ -258,7 +248,7 @@ static __always_inline void fill_opened(struct payload_opened *opened, struct so
 	remote_address((union address *)opened->remote, sk, TYPED);
 	opened->local_port = local_port(sk);
 	opened->remote_port = remote_port(sk, TYPED);
-	opened->is_translated = reads_nat && is_translated(opened);
+	opened->is_translated = reads_nat && is_translated(sk);
 }
 
 /*
