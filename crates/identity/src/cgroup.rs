@@ -86,21 +86,16 @@ impl Walks {
     /// read many times a second; of a group that was removed it cannot be read any more, and there
     /// may be another one of its name.
     fn stat(&mut self) -> Vec<u8> {
-        let mut text = [0; STAT_BYTES_MAX];
-        for _ in 0..2 {
-            let stat = match self.stat.take() {
-                Some(stat) => stat,
-                None => match File::open(self.root.join("cgroup.stat")) {
-                    Ok(stat) => stat,
-                    Err(_) => break,
-                },
-            };
-            if let Ok(length) = stat.read_at(&mut text, 0) {
-                self.stat = Some(stat);
-                return text[..length].to_vec();
-            }
-        }
-        Vec::new()
+        let read = |stat: File| {
+            let mut text = [0; STAT_BYTES_MAX];
+            let length = stat.read_at(&mut text, 0).ok()?;
+            Some((stat, text[..length].to_vec()))
+        };
+        let kept = self.stat.take().and_then(read);
+        let found = kept.or_else(|| read(File::open(self.root.join("cgroup.stat")).ok()?));
+        let (stat, text) = found.unzip();
+        self.stat = stat;
+        text.unwrap_or_default()
     }
 }
 

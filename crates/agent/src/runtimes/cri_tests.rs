@@ -1,5 +1,5 @@
 //! Simulations: servers of gRPC on unix sockets that answer as CRI documents it, and some that
-//! misbehave. A real containerd is asked in `crates/weir/tests/truth_runtimes.rs`.
+//! misbehave. A real containerd is asked in `crates/weir/tests/truth_runtimes`.
 
 use std::io::Cursor;
 use std::path::Path;

@@ -170,15 +170,15 @@ impl Runtime {
         let asked = match self.link.as_ref()? {
             Link::Docker(_) => {
                 let body = http::get(&self.path, &format!("/containers/{id}/json"));
-                body.map(|body| body.and_then(|body| docker::inspected(&body)))
-                    .map_err(AskError::from)
+                let named = body.map(|body| docker::inspected(&body?).filter(|it| it.id == id));
+                named.map_err(AskError::from)
             }
             Link::Cri { .. } => list_cri(&self.path, Some(id))
                 .map(|list| list.into_iter().find(|named| named.id == id))
                 .map_err(AskError::from),
         };
         match asked {
-            Ok(named) => Some(named.filter(|named| named.id == id).map(|named| named.name)),
+            Ok(named) => Some(named.map(|named| named.name)),
             Err(err) => {
                 self.fail(&err);
                 None

@@ -1,8 +1,8 @@
 //! What container runtimes call their containers.
 //!
 //! Owns the names that were learned and which ids are yet to be asked for; [`docker`] and [`cri`]
-//! say what runtimes' answers mean. Does not own sockets: one thread asks and learns here, others look up,
-//! and neither ever waits for the other longer than a map takes.
+//! say what runtimes' answers mean. Does not own sockets: one thread asks and learns here, others
+//! look up, and neither ever waits for the other longer than a map takes.
 
 pub mod cri;
 pub mod docker;
